@@ -1,0 +1,1 @@
+"""What passes through the container's wall: paths, identity, git, network."""

@@ -1,0 +1,1 @@
+"""What the image holds: requirements and their lock."""

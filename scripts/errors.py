@@ -1,0 +1,131 @@
+"""The whole error tree, and the exit code of each branch.
+
+::
+
+    SlipwayError                 1
+      SettingsError              2   a key, and where it came from
+      ToolError                  3
+        ToolMissing                  a program that is not installed
+        CommandFailed                a program that failed: argv, exit code, last lines of stderr
+      ContainerError             4   the engine, the image or the container; not ready in time: last log lines
+      StoreError                 5   a DVC remote
+        ObjectMissing
+        AccessDenied
+        Corrupted
+        StoreUnavailable             the only one that is retried
+      MigrationIncomplete        6   carries the report
+    interrupted                130   "run the same command again to continue"
+
+A message says what is wrong with which thing; its hint says what to do next. Neither holds a
+secret. Whatever is not a :class:`SlipwayError` is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXIT_INTERRUPTED = 130
+"""What a shell reports for SIGINT: 128 + 2."""
+
+_STDERR_LINES_SHOWN = 12
+
+
+class SlipwayError(Exception):
+    """Base of all errors that are meant for a person.
+
+    Args:
+        message: What is wrong with which thing, in one sentence.
+        hint: What to do next; empty where there is nothing to add.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(SlipwayError):
+    """A setting is unknown, malformed or impossible; the message names its key and its origin."""
+
+    exit_code = 2
+
+
+class ToolError(SlipwayError):
+    """A program that Slipway calls is missing or failed."""
+
+    exit_code = 3
+
+
+class ToolMissing(ToolError):
+    """A program is not installed."""
+
+
+class CommandFailed(ToolError):
+    """A program ended with an exit code other than 0.
+
+    Args:
+        argv: The command, as it was started. It must hold no secret.
+        returncode: Its exit code; negative for a signal, as in :mod:`subprocess`.
+        stderr: What it printed on standard error; the last lines become part of the message.
+        hint: What to do next.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], returncode: int, stderr: str = "", *, hint: str = ""
+    ) -> None:
+        self.argv = tuple(argv)
+        self.returncode = returncode
+        self.stderr = stderr
+        lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
+        tail = "".join(f"\n  {line}" for line in lines[-_STDERR_LINES_SHOWN:])
+        shown = " ".join(self.argv[:6]) + (" ..." if len(self.argv) > 6 else "")
+        super().__init__(f"`{shown}` ended with exit code {returncode}.{tail}", hint=hint)
+
+
+class ContainerError(SlipwayError):
+    """The engine, the image or the container cannot do what the plan needs."""
+
+    exit_code = 4
+
+
+class StoreError(SlipwayError):
+    """A DVC remote cannot be used, or one of its objects cannot be."""
+
+    exit_code = 5
+
+
+class ObjectMissing(StoreError):
+    """An object is not in the store."""
+
+
+class AccessDenied(StoreError):
+    """The store refuses the credentials, or there are none."""
+
+
+class Corrupted(StoreError):
+    """An object's bytes do not hash to the object's name."""
+
+
+class StoreUnavailable(StoreError):
+    """The store did not answer, or asked to be left alone; worth another try."""
+
+
+class MigrationIncomplete(SlipwayError):
+    """At least one object of the plan is not proven to be in the target.
+
+    Args:
+        message: How many objects are not intact, by status.
+        report: The report as it was (or would be) written to the report file.
+        hint: What to do next.
+    """
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, report: object = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.report = report

@@ -1,0 +1,1 @@
+"""DVC cache link types: which work, and on which side of the wall."""

@@ -1,0 +1,1 @@
+"""The places that hold DVC objects, one module each, all behind the same protocol."""

@@ -1,0 +1,165 @@
+"""The only user of subprocess: run a program and say clearly when it is missing or fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from scripts.errors import CommandFailed, ToolMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_INSTALL_HINTS = {
+    "docker": "Run `./inv engine`, or see https://docs.docker.com/engine/install/.",
+    "git": "Install git (Debian and Ubuntu: `sudo apt-get install git`).",
+    "dvc": "Run this inside the container (`./inv shell`), where DVC is installed.",
+    "npm": "Install Node.js, which brings npm (Debian and Ubuntu: `sudo apt-get install npm`).",
+}
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A program that has ended, and what it printed."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def installed(program: str) -> bool:
+    """Return whether ``program`` is found on PATH."""
+    return shutil.which(program) is not None
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    check: bool = True,
+    timeout_s: float | None = None,
+) -> Completed:
+    """Run a program to its end and return what it printed.
+
+    Args:
+        argv: The program and its arguments; no shell reads them. They must hold no secret.
+        cwd: Where to run it.
+        env: Variables to add to this process's own.
+        stdin: What it reads; nothing if ``None``.
+        check: Whether an exit code other than 0 is an error.
+        timeout_s: After how many seconds it is ended.
+
+    Raises:
+        ToolMissing: The program is not installed.
+        CommandFailed: It failed and ``check`` is set, or it ran out of time.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            cwd=cwd,
+            env=_environment(env),
+            input="" if stdin is None else stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise _missing(argv[0], cwd) from error
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(argv, -9, f"no end after {timeout_s:g} s") from error
+    if check and done.returncode != 0:
+        raise CommandFailed(argv, done.returncode, done.stderr)
+    return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
+def run_shown(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> int:
+    """Run a program on this terminal, its input and output being the person's, and return its exit code.
+
+    Raises:
+        ToolMissing: The program is not installed.
+    """
+    sys.stdout.flush()
+    try:
+        return subprocess.run(list(argv), cwd=cwd, env=_environment(env), check=False).returncode
+    except FileNotFoundError as error:
+        raise _missing(argv[0], cwd) from error
+
+
+def run_streamed(
+    argv: Sequence[str],
+    *,
+    stdout: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Run a program whose output (both streams) is written to the file ``stdout``.
+
+    Raises:
+        ToolMissing: The program is not installed.
+        CommandFailed: It failed; the message ends with the file's last lines.
+    """
+    try:
+        with stdout.open("wb") as stream:
+            returncode = subprocess.run(
+                list(argv), cwd=cwd, env=_environment(env), stdout=stream,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
+            ).returncode  # fmt: skip
+    except FileNotFoundError as error:
+        raise _missing(argv[0], cwd) from error
+    if returncode != 0:
+        raise CommandFailed(argv, returncode, stdout.read_text(encoding="utf-8", errors="replace"))
+
+
+def start_detached(argv: Sequence[str], *, log: Path) -> int:
+    """Start a program that outlives this one, its output going to ``log``; return its process id.
+
+    Raises:
+        ToolMissing: The program is not installed.
+    """
+    try:
+        with log.open("ab") as stream:
+            return subprocess.Popen(
+                list(argv), stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            ).pid  # fmt: skip
+    except FileNotFoundError as error:
+        raise _missing(argv[0], None) from error
+
+
+def become(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> NoReturn:
+    """Replace this process by a program, so that signals and the exit code are the program's own.
+
+    Raises:
+        ToolMissing: The program is not installed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "nt":  # execvp on Windows returns to the shell at once, before the program ends
+        sys.exit(run_shown(argv, env=env))
+    try:
+        os.execvpe(argv[0], list(argv), _environment(env))
+    except FileNotFoundError as error:
+        raise _missing(argv[0], None) from error
+
+
+def _environment(added: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, **(added or {})}
+
+
+def _missing(program: str, cwd: Path | None) -> ToolMissing:
+    if cwd is not None and not cwd.is_dir():
+        return ToolMissing(f"Cannot run `{program}` in {cwd}: there is no such directory.")
+    hint = _INSTALL_HINTS.get(program, f"Install {program} and see that it is on PATH.")
+    return ToolMissing(f"`{program}` is not installed.", hint=hint)
