@@ -1,0 +1,63 @@
+"""What all tests share: the real things that some need, and the rule that a missing one may not hide.
+
+A test marked ``needs("docker")`` skips where there is no engine; where the environment variable
+``REQUIRE`` lists ``docker`` (as CI does), the same absence is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from functools import lru_cache
+from typing import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from scripts import process
+
+
+def _docker_missing() -> str | None:
+    if not process.installed("docker"):
+        return "docker is not installed"
+    answer = process.run(["docker", "info", "--format", "{{.ServerVersion}}"], check=False)
+    return None if answer.returncode == 0 else "no Docker engine answers"
+
+
+def _s3_missing() -> str | None:
+    endpoint = os.environ.get("SLIPWAY_TEST_S3_ENDPOINT")
+    if not endpoint:
+        return "SLIPWAY_TEST_S3_ENDPOINT is not set"
+    url = urlsplit(endpoint)
+    try:
+        socket.create_connection((url.hostname or "", url.port or 80), timeout=5).close()
+    except OSError as error:
+        return f"{endpoint} does not answer: {error}"
+    return None
+
+
+def _devcontainer_missing() -> str | None:
+    if os.environ.get("SLIPWAY_TEST_DEVCONTAINER") or shutil.which("devcontainer"):
+        return None
+    return "the dev-container CLI is not installed"
+
+
+MISSING: dict[str, Callable[[], str | None]] = {
+    "docker": lru_cache(_docker_missing),
+    "s3": lru_cache(_s3_missing),
+    "devcontainer": lru_cache(_devcontainer_missing),
+}
+"""For each tool the function that says why it cannot be used, or ``None``."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    required = {name.strip() for name in os.environ.get("REQUIRE", "").split(",")}
+    for marker in item.iter_markers("needs"):
+        for tool in marker.args:
+            reason = MISSING[tool]()
+            if reason is None:
+                continue
+            if tool in required:
+                pytest.fail(f"REQUIRE lists {tool}, but {reason}", pytrace=False)
+            pytest.skip(reason)
