@@ -1,0 +1,172 @@
+"""Pin what the image and the host install: environment.txt and host.txt become locks, through uv.
+
+Both are resolved in an empty directory of their own, so that a lock depends on its input alone
+and names nothing of this machine.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.errors import SlipwayError, ToolMissing
+from scripts.process import run
+from scripts.progress import SilentProgress
+from scripts.report import write_text
+
+if TYPE_CHECKING:
+    from scripts.progress import Progress
+
+_IMAGE_MARKERS = (
+    "python_full_version < '3.10'",
+    "implementation_name == 'cpython'",
+    "platform_python_implementation == 'CPython'",
+    "sys_platform == 'linux'",
+)
+"""What is true in every image: CPython 3.9 on Linux. The processor is left open."""
+
+_PIN = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class _Lock:
+    """A lock: the file that a person writes, and the Pythons and machines that it is for."""
+
+    source: str
+    target: str
+    python: str
+    markers: tuple[str, ...] = ()
+
+
+LOCKS = (
+    # 3.9.2 is Debian 11's; some packages rule out 3.9.0 and 3.9.1.
+    _Lock("environment.txt", "environment.lock", "3.9.2", _IMAGE_MARKERS),
+    _Lock("host.txt", "host.lock", "3.9"),
+)
+
+
+@dataclass(frozen=True)
+class LockChange:
+    """One package that a new lock pins differently; a version is empty where there is none.
+
+    A lock for several Pythons may pin a package more than once: its versions are then listed
+    with commas.
+    """
+
+    lock: str
+    package: str
+    before: str
+    after: str
+
+
+def lock_environment(
+    root: Path, *, upgrade: bool = False, progress: Progress | None = None
+) -> tuple[LockChange, ...]:
+    """Pin ``environment.txt`` and ``host.txt`` of the workspace ``root`` with hashes.
+
+    Neither lock is written unless both can be resolved.
+
+    Args:
+        root: The workspace.
+        upgrade: Whether to move every package to its newest version. Without it, only what the
+            inputs ask for moves.
+        progress: Where to tell what is being done.
+
+    Returns:
+        What the locks pin differently, by lock and package.
+
+    Raises:
+        ToolMissing: uv is not installed.
+        CommandFailed: uv cannot resolve an input; the message ends with uv's own reasons.
+        SlipwayError: An input is missing, or a lock cannot be written.
+    """
+    progress = progress or SilentProgress()
+    uv = _find_uv()
+    texts = {}
+    for lock in LOCKS:
+        progress.say(f"Resolving {lock.source}")
+        texts[lock] = _resolve(lock, root, uv, upgrade=upgrade)
+    changes: list[LockChange] = []
+    for lock, text in texts.items():
+        path = root / lock.target
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        if text != before:
+            write_text(path, text)
+        changes += _compare(lock.target, before, text)
+    return tuple(changes)
+
+
+def read_pins(text: str) -> dict[str, tuple[str, ...]]:
+    """Return the versions that a lock pins, by package."""
+    pins: dict[str, tuple[str, ...]] = {}
+    for match in _PIN.finditer(text):
+        name = match["name"]
+        pins[name] = (*pins.get(name, ()), match["version"])
+    return pins
+
+
+def _resolve(lock: _Lock, root: Path, uv: str, *, upgrade: bool) -> str:
+    if not (root / lock.source).is_file():
+        raise SlipwayError(
+            f"There is no {lock.source} in {root}.",
+            hint=f"Restore it (`git checkout -- {lock.source}`).",
+        )
+    with tempfile.TemporaryDirectory(prefix="slipway-lock-") as name:
+        directory = Path(name)
+        shutil.copyfile(root / lock.source, directory / lock.source)
+        if (root / lock.target).is_file():  # uv keeps the versions that it finds here
+            shutil.copyfile(root / lock.target, directory / lock.target)
+        write_text(directory / "pyproject.toml", _uv_settings(lock))
+        run(
+            [
+                uv, "pip", "compile", lock.source, "--output-file", lock.target,
+                "--universal", "--python-version", lock.python, "--generate-hashes",
+                "--no-emit-index-url", "--no-emit-find-links", "--no-header",
+                *(["--upgrade"] if upgrade else []),
+            ],
+            cwd=directory,
+        )  # fmt: skip
+        resolved = (directory / lock.target).read_text(encoding="utf-8")
+    return (
+        f"# Made of {lock.source} by `./inv lock`; do not edit.\n"
+        f"{_without_markers(resolved, lock.markers)}"
+    )
+
+
+def _uv_settings(lock: _Lock) -> str:
+    """Return a pyproject.toml: uv reads a resolution's environments nowhere else."""
+    environments = f'environments = ["{" and ".join(lock.markers)}"]\n' if lock.markers else ""
+    return f"[tool.uv]\n{environments}"
+
+
+def _without_markers(text: str, markers: tuple[str, ...]) -> str:
+    """Leave out what holds wherever this lock is used; uv repeats it on every line."""
+    for marker in markers:
+        text = text.replace(f"{marker} and ", "").replace(f" and {marker}", "")
+        text = text.replace(f" ; {marker} \\\n", " \\\n")
+    return text
+
+
+def _compare(lock: str, before: str, after: str) -> list[LockChange]:
+    old, new = read_pins(before), read_pins(after)
+    return [
+        LockChange(lock, name, ", ".join(old.get(name, ())), ", ".join(new.get(name, ())))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _find_uv() -> str:
+    beside = Path(sys.executable).parent
+    found = shutil.which("uv", path=str(beside)) or shutil.which("uv")
+    if found is None:
+        raise ToolMissing(
+            "uv, which makes the locks, is not installed.",
+            hint="Run `./inv lock`: ./inv installs host.lock, which holds uv.",
+        )
+    return found
