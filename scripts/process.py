@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Callable, NoReturn
 
 from scripts.errors import CommandFailed, ToolMissing
 
@@ -34,7 +34,7 @@ class Completed:
 
 
 def installed(program: str) -> bool:
-    """Return whether ``program`` is found on PATH."""
+    """Tell whether ``program`` is found on PATH."""
     return shutil.which(program) is not None
 
 
@@ -97,29 +97,33 @@ def run_shown(
         raise _missing(argv[0], cwd) from error
 
 
-def run_streamed(
+def run_followed(
     argv: Sequence[str],
     *,
-    stdout: Path,
+    follow: Callable[[str], None],
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-) -> None:
-    """Run a program whose output (both streams) is written to the file ``stdout``.
+) -> Completed:
+    """Run a long program, giving each line that it prints (on either stream) to ``follow``.
 
     Raises:
         ToolMissing: The program is not installed.
-        CommandFailed: It failed; the message ends with the file's last lines.
+        CommandFailed: It failed; the message ends with the last lines that it printed.
     """
+    lines = []
     try:
-        with stdout.open("wb") as stream:
-            returncode = subprocess.run(
-                list(argv), cwd=cwd, env=_environment(env), stdout=stream,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-            ).returncode  # fmt: skip
+        with subprocess.Popen(
+            list(argv), cwd=cwd, env=_environment(env), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        ) as started:  # fmt: skip
+            for line in started.stdout or ():
+                lines.append(line)
+                follow(line.rstrip())
     except FileNotFoundError as error:
         raise _missing(argv[0], cwd) from error
-    if returncode != 0:
-        raise CommandFailed(argv, returncode, stdout.read_text(encoding="utf-8", errors="replace"))
+    if started.returncode != 0:
+        raise CommandFailed(argv, started.returncode, "".join(lines))
+    return Completed(tuple(argv), started.returncode, "".join(lines), "")
 
 
 def start_detached(argv: Sequence[str], *, log: Path) -> int:

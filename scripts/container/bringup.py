@@ -1,0 +1,248 @@
+"""Heart 1 from end to end: observe the host and the engine, plan, apply. The proof is doctor's."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.container import image
+from scripts.container.model import (
+    BASE_LABEL,
+    DEBIAN_BASE_IMAGE,
+    SERVICE,
+    Action,
+    Observed,
+)
+from scripts.container.overlay import OVERLAY
+from scripts.container.plan import IMAGE_FILES, SERVICE_FILES, plan_container, project_name
+from scripts.crossing.identity import observe_host_user
+from scripts.crossing.network import find_ca_bundle, port_taken, proxy_names
+from scripts.crossing.paths import check_sources
+from scripts.errors import ContainerError, SlipwayError, ToolMissing
+from scripts.report import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.container.engine import Engine
+    from scripts.container.model import ContainerFacts, ContainerPlan
+    from scripts.progress import Progress
+    from scripts.settings import Settings
+
+_MINIMUM_COMPOSE = (2, 24, 4)
+"""The first compose that knows ``!override``; see its release notes."""
+
+
+def observe(
+    settings: Settings, engine: Engine, environ: Mapping[str, str] = os.environ
+) -> Observed:
+    """Gather every fact that the plan needs; changes nothing.
+
+    Raises:
+        EngineUnavailable: No engine answers, or it refuses this user.
+        ToolMissing: The engine has no compose, or one that is too old.
+        SettingsError: ``CA_BUNDLE`` names no bundle.
+    """
+    facts = engine.facts()
+    _require_compose(facts.compose_version)
+    root = settings.root
+    project = project_name(root)
+    built = engine.image(f"slipway-dev:{project}")
+    base_name = _base_name(settings.container.base_image, built.labels if built else {}, engine)
+    aws_directory = Path.home() / ".aws"
+    return Observed(
+        engine=facts,
+        user=observe_host_user(root),
+        home=Path.home(),
+        aws_directory=aws_directory if aws_directory.is_dir() else None,
+        ca_bundle=find_ca_bundle(settings.container.ca_bundle, environ),
+        proxies=proxy_names(environ),
+        files={name: _text(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES)},
+        base_name=base_name,
+        base=engine.image(base_name),
+        image=built,
+        container=engine.container(project, SERVICE),
+    )
+
+
+def make_plan(
+    settings: Settings, engine: Engine, environ: Mapping[str, str] = os.environ
+) -> ContainerPlan:
+    """Observe and plan; changes nothing. Raises what :func:`observe` raises."""
+    return plan_container(settings, observe(settings, engine, environ))
+
+
+def write_plan(
+    plan: ContainerPlan, settings: Settings, engine: Engine, progress: Progress
+) -> ContainerPlan:
+    """Write ``.slipway/compose.yml``, the base image being there; return the plan it comes from.
+
+    This is what VS Code and ``docker compose`` need before they read their files. Obtaining the
+    base may change its name, so the plan is made again after it.
+    """
+    check_sources(plan.mounts)
+    if plan.needs(Action.OBTAIN_BASE):
+        image.obtain_base(
+            plan.base_name,
+            chosen=settings.container.base_image_set,
+            engine=engine,
+            root=plan.root,
+            progress=progress,
+        )
+        plan = make_plan(settings, engine)
+    if plan.needs(Action.BUILD):
+        image.require_python(plan.base_name, engine)
+    if _text(plan.root / OVERLAY) != plan.overlay:
+        write_text(plan.root / OVERLAY, plan.overlay)
+    return plan
+
+
+def apply_plan(
+    plan: ContainerPlan,
+    settings: Settings,
+    engine: Engine,
+    progress: Progress,
+    *,
+    build_only: bool = False,
+) -> None:
+    """Do what the plan says. A container that runs goes on running until its successor can start.
+
+    Raises:
+        SlipwayError: A step failed; a container that ran before runs again, as it was.
+    """
+    before = engine.container(plan.project, SERVICE)
+    overlay_before = _text(plan.root / OVERLAY)
+    try:
+        plan = write_plan(plan, settings, engine, progress)
+        if not build_only:
+            _require_free_ports(plan, before)
+        if plan.needs(Action.BUILD):
+            image.build_image(engine, plan.root, progress)
+        if not build_only and plan.steps:
+            if before is not None and before.running:
+                _rehearse(plan, engine, progress)
+            with progress.phase("starting the container"):
+                engine.compose(plan.root, ["up", "--detach", "--no-build", SERVICE])
+            _require_started(plan, engine)
+    except (SlipwayError, KeyboardInterrupt):
+        _restore(plan, before, overlay_before, engine)
+        raise
+
+
+def require_running(plan: ContainerPlan, engine: Engine) -> ContainerFacts:
+    """Return the running container of a plan.
+
+    Raises:
+        ContainerError: There is none, or it is stopped.
+    """
+    container = engine.container(plan.project, SERVICE)
+    return running_only(container)
+
+
+def find_running(root: Path, engine: Engine) -> ContainerFacts:
+    """Return the running container of a workspace.
+
+    Raises:
+        ContainerError: There is none, or it is stopped.
+    """
+    return running_only(engine.container(project_name(root), SERVICE))
+
+
+def running_only(container: ContainerFacts | None) -> ContainerFacts:
+    """Return ``container`` if it runs.
+
+    Raises:
+        ContainerError: There is none, or it is stopped.
+    """
+    if container is None or not container.running:
+        state = "is stopped" if container else "does not exist yet"
+        raise ContainerError(f"The container {state}.", hint="`./inv up` starts it.")
+    return container
+
+
+def _base_name(wanted: str, labels: Mapping[str, str], engine: Engine) -> str:
+    for name in (wanted, DEBIAN_BASE_IMAGE):
+        if engine.image(name) is not None:
+            return name
+    # The base may have been pruned since: the image that was built from it still serves.
+    used = labels.get(BASE_LABEL)
+    return used if used == DEBIAN_BASE_IMAGE else wanted
+
+
+def _require_compose(version: str) -> None:
+    if not version:
+        raise ToolMissing(
+            "The Docker engine answers, but `docker compose` is not installed.",
+            hint="`./inv engine` installs it (Debian, Ubuntu); else see "
+            "https://docs.docker.com/compose/install/.",
+        )
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if numbers < _MINIMUM_COMPOSE:
+        wanted = ".".join(map(str, _MINIMUM_COMPOSE))
+        raise ToolMissing(
+            f"`docker compose` is {version}; Slipway needs {wanted} or newer.",
+            hint="Update Docker; `./inv engine` does it on Debian and Ubuntu.",
+        )
+
+
+def _require_free_ports(plan: ContainerPlan, running: ContainerFacts | None) -> None:
+    ours = {
+        (port.host_address, port.host_port)
+        for port in (running.ports if running is not None and running.running else ())
+    }
+    for port in plan.ports:
+        if (port.host_address, port.host_port) not in ours and port_taken(port):
+            other = port.host_port + 10000 if port.host_port < 50000 else port.host_port - 10000
+            raise ContainerError(
+                f"Port {port.host_port} on {port.host_address} is taken by another program.",
+                hint=f"End that program, or set PORTS in .env: {other}:{port.container_port} "
+                f"instead of {port.host_port}.",
+            )
+
+
+def _rehearse(plan: ContainerPlan, engine: Engine, progress: Progress) -> None:
+    """Start the successor once, without its ports, while its predecessor still runs."""
+    with progress.phase("rehearsing the start"):
+        engine.compose(plan.root, ["run", "--rm", "--no-deps", "--no-TTY", SERVICE, "true"])
+
+
+def _require_started(plan: ContainerPlan, engine: Engine) -> None:
+    container = engine.container(plan.project, SERVICE)
+    if container is not None and container.running:
+        return
+    printed = engine.logs(container.container_id, lines=10) if container else ""
+    raise ContainerError(
+        f"The container stopped as soon as it was started.\n{printed}".rstrip(),
+        hint="`./inv logs` shows all that it printed.",
+    )
+
+
+def _restore(
+    plan: ContainerPlan, before: ContainerFacts | None, overlay_before: str, engine: Engine
+) -> None:
+    """Put back what a failed ``up`` found: its overlay, its image's name, its container."""
+    overlay = plan.root / OVERLAY
+    now = engine.container(plan.project, SERVICE) if overlay.exists() else None
+    if before is None:
+        if now is not None:
+            engine.compose(plan.root, ["rm", "--stop", "--force", SERVICE])
+        if not overlay_before:
+            overlay.unlink(missing_ok=True)
+            return
+        write_text(overlay, overlay_before)
+        return
+    if overlay_before:
+        write_text(overlay, overlay_before)
+    engine.tag(before.image_id, plan.image)
+    lost = now is None or now.container_id != before.container_id or not now.running
+    if before.running and lost:
+        engine.compose(plan.root, ["up", "--detach", "--no-build", SERVICE])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""

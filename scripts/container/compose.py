@@ -1,0 +1,72 @@
+"""Compose as a command: which files it reads, and what its failures mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts import process
+from scripts.container.overlay import OVERLAY
+from scripts.errors import CommandFailed, ContainerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from scripts.container.engine import Follow
+
+_MEANINGS = (
+    ("no space left on device", "The disk is full.",
+     "Make room: `docker system df` shows what the engine holds, `docker builder prune` frees "
+     "build caches."),
+    ("port is already allocated", "A port that PORTS publishes is taken.",
+     "Set PORTS in .env to free ports, for example PORTS=18888:8888,16006:6006."),
+    ("address already in use", "A port that PORTS publishes is taken.",
+     "Set PORTS in .env to free ports, for example PORTS=18888:8888,16006:6006."),
+    ("not Python 3.9", "The base image is not Python 3.9.",
+     "Set BASE_IMAGE in .env to an image whose python3 is 3.9, or remove it for the default."),
+    ("bind source path does not exist", "A directory that is to be mounted does not exist.",
+     "Look at the paths in .env; `./inv plan` lists every mount."),
+    ("temporary failure resolving", "The build cannot resolve names.",
+     "Check the DNS of this machine and of its container engine."),
+    ("certificate verify failed", "The build does not trust the certificate of a server.",
+     "Behind a proxy that opens TLS, set CA_BUNDLE in .env to the PEM file your company gives."),
+)  # fmt: skip
+
+
+def compose_command(root: Path, arguments: Sequence[str]) -> list[str]:
+    """Return the command line that runs compose on the workspace's two files."""
+    return [
+        "docker", "compose",
+        "--project-directory", str(root),
+        "--file", str(root / "docker-compose.yml"),
+        "--file", str(root / OVERLAY),
+        *arguments,
+    ]  # fmt: skip
+
+
+def run_compose(
+    root: Path, arguments: Sequence[str], *, follow: Follow = None
+) -> process.Completed:
+    """Run compose and return what it printed; ``follow`` gets each line as it is printed.
+
+    Raises:
+        ContainerError: It failed for a reason that is known; the hint says what helps.
+        CommandFailed: It failed for another reason.
+    """
+    command = compose_command(root, arguments)
+    try:
+        if follow is not None:
+            return process.run_followed(command, follow=follow, cwd=root)
+        return process.run(command, cwd=root)
+    except CommandFailed as error:
+        raise explain(error) from error
+
+
+def explain(error: CommandFailed) -> CommandFailed | ContainerError:
+    """Return what a failure of compose or of a build means, itself where nothing is known."""
+    text = error.stderr.lower()
+    for sign, meaning, hint in _MEANINGS:
+        if sign.lower() in text:
+            lines = [line for line in error.stderr.splitlines() if sign.lower() in line.lower()]
+            return ContainerError(f"{meaning}\n  {lines[-1].strip()}", hint=hint)
+    return error

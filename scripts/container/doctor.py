@@ -1,0 +1,162 @@
+"""The proof: ask from inside whether everything works, and compare it with what was planned."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from scripts.container.model import Check, ContainerFacts, ContainerPlan, Gpu, Proof, Verdict
+from scripts.errors import CommandFailed, ContainerError
+from scripts.report import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.container.engine import Engine
+
+_PROBE = Path(__file__).with_name("probe.py")
+_INDEX_KEYS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+_DEFAULT_INDEX = "https://pypi.org/simple/"
+_TIMEOUT_S = 120
+_HINTS = {
+    "user": "`./inv build` makes the image for the user that you are now.",
+    "workspace": "Look at the mounts in `./inv plan`; on macOS and Windows, let Docker Desktop "
+    "share this directory.",
+    "Python": "`./inv build` makes the image anew.",
+    "git": "Run `git status` in the workspace, outside and in `./inv shell`, and compare.",
+    "DVC": "Run `dvc doctor` in `./inv shell`.",
+    "network": "Behind a proxy set HTTPS_PROXY; behind one that opens TLS, CA_BUNDLE (.env).",
+    "cache": "Look at DVC_CACHE_DIR in .env and at who may write there.",
+    "GPU": "Look at `nvidia-smi` outside, or set GPU=off in .env.",
+}
+
+
+def prove(
+    plan: ContainerPlan,
+    container: ContainerFacts,
+    engine: Engine,
+    environ: Mapping[str, str] = os.environ,
+) -> Proof:
+    """Ask the running container; never trust what starting it said.
+
+    Args:
+        plan: What was planned: the user, the workspace, the mounts.
+        container: The container to ask.
+        engine: The engine that it runs on.
+        environ: Names the package index that is asked, as pip and uv read it.
+
+    Raises:
+        ContainerError: The container does not answer at all; with its last log lines.
+    """
+    started = time.monotonic()
+    token = secrets.token_hex(16)
+    state = plan.root / ".slipway"
+    token_file, answer_file = state / "proof", state / "proof-answer"
+    asked = {
+        "checks": ["user", "workspace", "Python", "git", "DVC", "network", "cache"]
+        + (["GPU"] if plan.gpu is not Gpu.NONE else []),
+        "workspace": plan.workspace,
+        "token": token,
+        "token_file": f"{plan.workspace}/.slipway/{token_file.name}",
+        "answer_file": f"{plan.workspace}/.slipway/{answer_file.name}",
+        "cache_dir": cache_directory(plan),
+        "index_url": next((environ[key] for key in _INDEX_KEYS if environ.get(key)), _DEFAULT_INDEX),
+    }
+    answer_file.unlink(missing_ok=True)
+    write_text(token_file, token)
+    try:
+        answers = _ask(asked, container, engine)
+        owner = answer_file.stat().st_uid if answer_file.exists() else None
+    finally:
+        token_file.unlink(missing_ok=True)
+        answer_file.unlink(missing_ok=True)
+    checks = tuple(_judge(name, answers[name], plan, asked, owner) for name in asked["checks"])
+    return Proof(checks, elapsed_s=time.monotonic() - started)
+
+
+def require_works(proof: Proof) -> None:
+    """End with an error if a check of the proof failed.
+
+    Raises:
+        ContainerError: Names the checks that failed; their hints stand in the table.
+    """
+    if proof.failed:
+        names = ", ".join(check.name for check in proof.failed)
+        raise ContainerError(
+            f"The container runs, but not everything works inside: {names}.",
+            hint="The table says what to do for each; `./inv doctor` asks again.",
+        )
+
+
+def cache_directory(plan: ContainerPlan) -> str:
+    """Return where the DVC cache is inside: its own mount, or the workspace's ``.dvc/cache``."""
+    for mount in plan.mounts:
+        if mount.key == "DVC_CACHE_DIR":
+            return mount.target
+    return f"{plan.workspace}/.dvc/cache"
+
+
+def _ask(asked: Mapping[str, Any], container: ContainerFacts, engine: Engine) -> dict[str, Any]:
+    probe = _PROBE.read_text(encoding="utf-8")
+    command = ["python", "-", json.dumps(asked)]
+    try:
+        done = engine.execute(container.container_id, command, stdin=probe, timeout_s=_TIMEOUT_S)
+        answers: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except (CommandFailed, ValueError, IndexError) as error:
+        printed = engine.logs(container.container_id, lines=10)
+        said = error.message if isinstance(error, CommandFailed) else done.stderr.strip()
+        raise ContainerError(
+            f"The container runs, but does not answer. {said}\n{printed}".rstrip(),
+            hint="`./inv logs` shows what it printed; `./inv down` and `./inv up` start anew.",
+        ) from error
+    return answers
+
+
+def _judge(
+    name: str,
+    answer: Mapping[str, Any],
+    plan: ContainerPlan,
+    asked: Mapping[str, Any],
+    owner: int | None,
+) -> Check:
+    seen = str(answer["seen"])
+    if not answer["works"]:
+        if name == "network" and not _host_reaches(str(asked["index_url"])):
+            return Check(name, Verdict.WARNING, f"{seen}; this machine has no way there either")
+        return Check(name, Verdict.FAILED, seen, _HINTS[name])
+    if name == "user":
+        wanted = f"{plan.identity.username} ({plan.identity.uid}:{plan.identity.gid})"
+        if seen != wanted:
+            return Check(name, Verdict.FAILED, f"{seen} instead of {wanted}", _HINTS[name])
+    if name == "workspace":
+        expected = _expected_owner(plan)
+        if owner is not None and expected is not None and owner != expected:
+            return Check(
+                name, Verdict.FAILED,
+                f"files made inside belong to uid {owner} outside, not to {expected}",
+                _HINTS["user"],
+            )  # fmt: skip
+    return Check(name, Verdict.WORKS, seen)
+
+
+def _expected_owner(plan: ContainerPlan) -> int | None:
+    if os.name != "posix":
+        return None
+    # A rootless engine shows its root as the person who runs it.
+    return plan.identity.uid if plan.identity.uid else os.getuid()
+
+
+def _host_reaches(index_url: str) -> bool:
+    url = urlsplit(index_url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=5).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,226 @@
+"""The Docker engine, through its SDK; compose and commands inside through the docker command."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts import process
+from scripts.container.compose import run_compose
+from scripts.container.engine import (
+    EngineMissing,
+    EngineUnavailable,
+    ImageRefused,
+    ImageUnreachable,
+)
+from scripts.container.model import ContainerFacts, EngineFacts, Gpu, ImageFacts
+from scripts.errors import ContainerError
+from scripts.settings import Port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from scripts.container.engine import Follow
+
+_API_TIMEOUT_S = 60
+_CDI_DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
+
+
+class DockerEngine:
+    """A real Docker engine; see :class:`scripts.container.engine.Engine` for the contract."""
+
+    @cached_property
+    def _client(self) -> Any:  # noqa: ANN401  the SDK has no types
+        import docker  # noqa: PLC0415  0.3 s that only work with the engine need pay
+
+        with _translated():
+            return docker.APIClient(
+                base_url=_endpoint(), timeout=_API_TIMEOUT_S, version="auto", **_tls()
+            )
+
+    def facts(self) -> EngineFacts:
+        """Return what the engine says about itself."""
+        with _translated():
+            info = self._client.info()
+        return EngineFacts(
+            version=info["ServerVersion"],
+            rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
+            gpu=_gpu(info),
+            compose_version=_compose_version(),
+        )
+
+    def image(self, name: str) -> ImageFacts | None:
+        """Return a local image."""
+        from docker.errors import ImageNotFound  # noqa: PLC0415
+
+        try:
+            with _translated():
+                found = self._client.inspect_image(name)
+        except ImageNotFound:
+            return None
+        return ImageFacts(found["Id"], found["Config"].get("Labels") or {})
+
+    def container(self, project: str, service: str) -> ContainerFacts | None:
+        """Return the service's container, running or not."""
+        labels = [
+            f"com.docker.compose.project={project}",
+            f"com.docker.compose.service={service}",
+            "com.docker.compose.oneoff=False",
+        ]
+        with _translated():
+            found = self._client.containers(all=True, filters={"label": labels})
+        if not found:
+            return None
+        newest = max(found, key=lambda entry: entry["Created"])
+        with _translated():
+            facts = self._client.inspect_container(newest["Id"])
+        state = facts["State"]
+        return ContainerFacts(
+            container_id=facts["Id"],
+            name=facts["Name"].lstrip("/"),
+            running=state["Running"],
+            health=(state.get("Health") or {}).get("Status", ""),
+            image_id=facts["Image"],
+            labels=facts["Config"].get("Labels") or {},
+            ports=tuple(_published(facts["HostConfig"].get("PortBindings") or {})),
+        )
+
+    def pull(self, name: str) -> None:
+        """Pull an image, its layers' progress shown by docker itself."""
+        pulled = process.run(["docker", "pull", name], check=False)
+        if pulled.returncode == 0:
+            return
+        said = pulled.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        refused = ("not found", "denied", "unauthorized", "manifest unknown", "invalid reference")
+        kind = ImageRefused if any(sign in said[0] for sign in refused) else ImageUnreachable
+        raise kind(f"{name} cannot be pulled: {said[0]}")
+
+    def import_image(self, archive: Path, name: str) -> None:
+        """Make an image of one layer out of a tar archive."""
+        process.run(["docker", "import", "--change", 'CMD ["bash"]', str(archive), name])
+
+    def tag(self, image_id: str, name: str) -> None:
+        """Let ``name`` mean the image ``image_id``."""
+        repository, _, tag = name.rpartition(":")
+        with _translated():
+            self._client.tag(image_id, repository, tag)
+
+    def run_once(self, image: str, argv: Sequence[str]) -> process.Completed:
+        """Run a command in a container that is gone afterwards."""
+        entry, *arguments = argv
+        isolated = ["--rm", "--network", "none", "--cap-drop", "ALL", "--entrypoint", entry]
+        return process.run(["docker", "run", *isolated, image, *arguments], check=False)
+
+    def logs(self, container_id: str, *, lines: int) -> str:
+        """Return the last lines that a container printed."""
+        with _translated():
+            printed: bytes = self._client.logs(container_id, tail=lines)
+        return printed.decode(errors="replace")
+
+    def compose(
+        self, root: Path, arguments: Sequence[str], *, follow: Follow = None
+    ) -> process.Completed:
+        """Run compose on the workspace's files."""
+        return run_compose(root, arguments, follow=follow)
+
+    def execute(
+        self,
+        container_id: str,
+        argv: Sequence[str],
+        *,
+        stdin: str = "",
+        timeout_s: float | None = None,
+    ) -> process.Completed:
+        """Run a command in a running container."""
+        command = ["docker", "exec", "--interactive", container_id, *argv]
+        return process.run(command, stdin=stdin, check=False, timeout_s=timeout_s)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    import docker.errors  # noqa: PLC0415
+    import requests  # noqa: PLC0415
+
+    try:
+        yield
+    except docker.errors.NotFound:
+        raise
+    except docker.errors.APIError as error:
+        raise ContainerError(f"The Docker engine refuses: {error.explanation or error}.") from error
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> EngineUnavailable:
+    if "permission denied" in str(error).lower():
+        return EngineUnavailable(
+            "The Docker engine does not let this user in.",
+            hint="Join its group with `sudo usermod -aG docker $USER`, then log in anew.",
+        )
+    return EngineMissing(
+        "No Docker engine answers.",
+        hint="`./inv engine` installs and starts one (Debian, Ubuntu), or says what to do.",
+    )
+
+
+def _endpoint() -> str | None:
+    """Return where the engine listens: DOCKER_HOST, else the docker command's current context."""
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        return host
+    directory = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # no configuration: the SDK's default is the docker command's too
+    context = os.environ.get("DOCKER_CONTEXT") or config.get("currentContext")
+    if not context or context == "default":
+        return None
+    answer = process.run(
+        ["docker", "context", "inspect", context, "--format", "{{.Endpoints.docker.Host}}"]
+    )
+    return answer.stdout.strip() or None
+
+
+def _tls() -> dict[str, Any]:
+    if not os.environ.get("DOCKER_TLS_VERIFY"):
+        return {}
+    from docker.utils import kwargs_from_env  # noqa: PLC0415
+
+    return {"tls": kwargs_from_env()["tls"]}
+
+
+def _compose_version() -> str:
+    if not process.installed("docker"):
+        return ""
+    answer = process.run(["docker", "compose", "version", "--short"], check=False)
+    return answer.stdout.strip().lstrip("v") if answer.returncode == 0 else ""
+
+
+def _gpu(info: Mapping[str, Any]) -> Gpu:
+    if "nvidia" in (info.get("Runtimes") or {}):
+        return Gpu.RUNTIME
+    discovered = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
+    if any(device.startswith("nvidia.com/gpu") for device in discovered):
+        return Gpu.CDI
+    # Engines before 28.3 do not list devices; the specifications that they read do.
+    for directory in info.get("CDISpecDirs") or ():
+        if directory in _CDI_DIRECTORIES and _names_nvidia(Path(directory)):
+            return Gpu.CDI
+    return Gpu.NONE
+
+
+def _names_nvidia(directory: Path) -> bool:
+    files = [*directory.glob("*.yaml"), *directory.glob("*.json")]
+    return any("nvidia.com/gpu" in file.read_text(errors="replace") for file in files)
+
+
+def _published(bindings: Mapping[str, Any]) -> Iterator[Port]:
+    for container_port, places in bindings.items():
+        number, _, _protocol = container_port.partition("/")
+        for place in places or ():
+            yield Port(int(number), int(place["HostPort"]), place["HostIp"] or "127.0.0.1")

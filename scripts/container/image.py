@@ -1,0 +1,153 @@
+"""The image: where its base comes from, whether that is Python 3.9, and the build."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.container.engine import ImageRefused, ImageUnreachable
+from scripts.container.model import DEBIAN_BASE_IMAGE, PYTHON_VERSION
+from scripts.container.packages import install_packages
+from scripts.errors import CommandFailed, ContainerError
+from scripts.process import run_followed
+
+if TYPE_CHECKING:
+    from scripts.container.engine import Engine
+    from scripts.progress import Progress
+
+DEBIAN_SUITE = "bullseye"
+"""The Debian release whose python3 is 3.9."""
+_DEBIAN_MIRROR = "http://deb.debian.org/debian"
+_DEBIAN_ARCHIVE = "http://archive.debian.org/debian"
+_BASE_PACKAGES = ("ca-certificates", "python3", "python3-dev", "python3-venv")
+_BUILD_STEP = re.compile(r"^#\d+ (\[.+?\] .+)$")
+
+
+def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress: Progress) -> None:
+    """Pull the base image, or make one from Debian packages where no registry has it.
+
+    Args:
+        name: The image that is wanted.
+        chosen: Whether a person chose it: then a registry's "no" is an error, since something
+            else in its place would hide a typing mistake.
+        engine: Where the image goes.
+        root: The workspace; its ``.slipway`` holds the archive while it is made.
+        progress: Told what happens.
+
+    Raises:
+        ContainerError: A chosen image does not exist, or no base could be made.
+    """
+    try:
+        with progress.phase(f"pulling {name}"):
+            engine.pull(name)
+    except ImageRefused as error:
+        if chosen:
+            raise ContainerError(
+                f"BASE_IMAGE: {error.message}", hint="Look at its name and tag in .env."
+            ) from error
+        progress.say(error.message)
+    except ImageUnreachable as error:
+        progress.say(error.message)
+    else:
+        return
+    progress.say("Building a Python 3.9 base from Debian packages instead (about a minute).")
+    make_debian_base(engine, root, progress)
+
+
+def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
+    """Make the image ``DEBIAN_BASE_IMAGE`` from Debian's packages.
+
+    Raises:
+        ContainerError: No mirror gave the packages.
+        ToolMissing: mmdebstrap cannot be installed here.
+    """
+    install_packages(
+        "mmdebstrap", "debian-archive-keyring", why="makes a base image", progress=progress
+    )
+    archive = root / ".slipway" / "base.tar"
+    archive.parent.mkdir(exist_ok=True)
+    packages = ",".join((*_BASE_PACKAGES, *system_packages(root)))
+    failures = []
+    try:
+        for mirror in dict.fromkeys((host_mirror(), _DEBIAN_MIRROR, _DEBIAN_ARCHIVE)):
+            command = [
+                "mmdebstrap", "--variant=minbase", "--quiet",
+                "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg",
+                f"--include={packages}", DEBIAN_SUITE, str(archive),
+                f"deb {mirror} {DEBIAN_SUITE} main",
+                f"deb {mirror}-security {DEBIAN_SUITE}-security main",
+            ]  # fmt: skip
+            try:
+                with progress.phase("fetching Debian packages"):
+                    run_followed(command, follow=lambda _line: None)
+            except CommandFailed as error:
+                failures.append(error)
+                continue
+            with progress.phase("importing the base image"):
+                engine.import_image(archive, DEBIAN_BASE_IMAGE)
+            return
+    finally:
+        archive.unlink(missing_ok=True)
+    raise ContainerError(
+        f"No Debian mirror gave a Python 3.9 base.\n{failures[0].message}",
+        hint="Set BASE_IMAGE in .env to an image that this machine has, or connect it.",
+    ) from failures[0]
+
+
+def host_mirror(sources: Path = Path("/etc/apt")) -> str:
+    """Return the mirror that this machine already uses, Debian's own where it is none of Debian's."""
+    texts = [
+        file.read_text(encoding="utf-8", errors="replace")
+        for pattern in ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
+        for file in sorted(sources.glob(pattern))
+    ]
+    for text in texts:
+        for url in re.findall(r"^(?:deb\s+(?:\[.*?\]\s+)?|URIs:\s*)(https?://\S+)", text, re.M):
+            # An address with a password in it would end up in the image's sources.
+            if re.search(r"/debian/?$", url) and "@" not in url:
+                return str(url).rstrip("/")
+    return _DEBIAN_MIRROR
+
+
+def system_packages(root: Path) -> tuple[str, ...]:
+    """Return the Debian packages of ``apt.txt``: one a line, ``#`` starts a comment."""
+    lines = (root / "apt.txt").read_text(encoding="utf-8").splitlines()
+    names = (line.partition("#")[0].strip() for line in lines)
+    return tuple(name for name in names if name)
+
+
+def require_python(base_name: str, engine: Engine) -> None:
+    """Check that a base image's python3 is the one that everything here is built for.
+
+    Raises:
+        ContainerError: It is another version, or there is none.
+    """
+    wanted = ".".join(map(str, PYTHON_VERSION))
+    program = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
+    answer = engine.run_once(base_name, ["python3", "-c", program])
+    found = answer.stdout.strip()
+    if found == wanted:
+        return
+    what = f"its python3 is {found}" if answer.returncode == 0 else "it has no python3 that starts"
+    raise ContainerError(
+        f"BASE_IMAGE is {base_name}, which is not Python {wanted}: {what}.",
+        hint=f"Choose an image with Python {wanted} in .env, or remove the line for the default.",
+    )
+
+
+def build_image(engine: Engine, root: Path, progress: Progress, *, options: tuple[str, ...] = ()) -> None:
+    """Build the service's image from ``Dockerfile`` and the overlay.
+
+    Raises:
+        ContainerError: The build failed for a known reason.
+        CommandFailed: It failed for another one; the message ends with its last lines.
+    """
+
+    def follow(line: str) -> None:
+        step = _BUILD_STEP.match(line)
+        if step and "[internal]" not in line:
+            progress.say(step.group(1)[:100])
+
+    with progress.phase("building the image"):
+        engine.compose(root, ["--progress", "plain", "build", *options, "dev"], follow=follow)

@@ -1,0 +1,217 @@
+"""The nouns of heart 1: what was observed, what is planned, what was proven. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from scripts.crossing.identity import HostUser, Identity
+    from scripts.crossing.paths import Mount
+    from scripts.settings import Port
+
+SERVICE = "dev"
+"""The service of docker-compose.yml that a person works in."""
+PYTHON_VERSION = (3, 9)
+DEBIAN_BASE_IMAGE = "slipway-base:python3.9-bullseye"
+"""What the base that Slipway makes itself is called."""
+BASE_LABEL = "slipway.base"
+INPUTS_LABEL = "slipway.inputs"
+PLAN_LABEL = "slipway.plan"
+
+
+class Gpu(Enum):
+    """How the engine offers a GPU, if it does."""
+
+    NONE = "none"
+    RUNTIME = "nvidia runtime"
+    CDI = "CDI"
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What the engine says about itself. ``compose_version`` is empty without the plugin."""
+
+    version: str
+    rootless: bool
+    gpu: Gpu
+    compose_version: str
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """An image that the engine holds."""
+
+    image_id: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ContainerFacts:
+    """The service's container. ``health`` is empty where there is no health check."""
+
+    container_id: str
+    name: str
+    running: bool
+    health: str
+    image_id: str
+    labels: Mapping[str, str]
+    ports: tuple[Port, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All facts that a plan needs, gathered in one place.
+
+    ``files`` maps the names of the files that go into the image or the service to their text;
+    ``base`` is the image that ``base_name`` names, ``None`` where it is not local yet.
+    """
+
+    engine: EngineFacts
+    user: HostUser
+    home: Path
+    aws_directory: Path | None
+    ca_bundle: Path | None
+    proxies: tuple[str, ...]
+    files: Mapping[str, str]
+    base_name: str
+    base: ImageFacts | None
+    image: ImageFacts | None
+    container: ContainerFacts | None
+
+
+class Action(Enum):
+    """One thing that ``up`` does, in the order of this list."""
+
+    OBTAIN_BASE = "obtain the base image"
+    BUILD = "build the image"
+    CREATE = "create the container"
+    RECREATE = "replace the container"
+    START = "start the container"
+
+
+@dataclass(frozen=True)
+class Step:
+    """An action of a plan, and why it is in it."""
+
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True)
+class ContainerPlan:
+    """What the container will be, and what has to be done for it.
+
+    ``overlay`` is the text of ``.slipway/compose.yml``. ``steps`` is empty where the container
+    runs already, as planned. ``notes`` are choices that a person should know of.
+    """
+
+    root: Path
+    project: str
+    image: str
+    workspace: str
+    identity: Identity
+    mounts: tuple[Mount, ...]
+    ports: tuple[Port, ...]
+    gpu: Gpu
+    base_name: str
+    ca_bundle: Path | None
+    inputs: str
+    overlay: str
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+
+    def needs(self, action: Action) -> bool:
+        """Tell whether ``action`` is one of the steps."""
+        return any(step.action is action for step in self.steps)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the plan for programs."""
+        return {
+            "schema_version": 1,
+            "project": self.project,
+            "image": self.image,
+            "base_image": self.base_name,
+            "workspace": self.workspace,
+            "user": {
+                "name": self.identity.username,
+                "uid": self.identity.uid,
+                "gid": self.identity.gid,
+                "reason": self.identity.reason,
+            },
+            "mounts": [
+                {
+                    "source": str(mount.source),
+                    "target": mount.target,
+                    "purpose": mount.purpose,
+                    "read_only": mount.read_only,
+                }
+                for mount in self.mounts
+            ],
+            "ports": [
+                {
+                    "address": port.host_address,
+                    "host": port.host_port,
+                    "container": port.container_port,
+                }
+                for port in self.ports
+            ],
+            "gpu": self.gpu.value,
+            "ca_bundle": str(self.ca_bundle) if self.ca_bundle else None,
+            "steps": [
+                {"action": step.action.value, "reason": step.reason} for step in self.steps
+            ],
+            "notes": list(self.notes),
+        }
+
+
+class Verdict(Enum):
+    """What a check found."""
+
+    WORKS = "works"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the proof: a name, a verdict, what was seen, and what to do about it."""
+
+    name: str
+    verdict: Verdict
+    seen: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found by asking from inside. ``elapsed_s`` is how long asking took."""
+
+    checks: tuple[Check, ...]
+    elapsed_s: float = field(compare=False, default=0.0)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.verdict is Verdict.FAILED)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the proof for programs."""
+        return {
+            "schema_version": 1,
+            "works": not self.failed,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "checks": [
+                {
+                    "name": check.name,
+                    "verdict": check.verdict.value,
+                    "seen": check.seen,
+                    "hint": check.hint,
+                }
+                for check in self.checks
+            ],
+        }

@@ -1,0 +1,125 @@
+"""The text of .slipway/compose.yml: what is only known on this machine, laid over docker-compose.yml.
+
+Values are written as JSON, which is YAML too, so that no path can break the file. Nothing secret
+is among them: certificates are named by path, proxies by variable name.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from scripts.container.model import BASE_LABEL, INPUTS_LABEL, PLAN_LABEL, SERVICE, Gpu
+from scripts.crossing.git import git_environment
+from scripts.crossing.network import CA_TARGET, trust_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from scripts.crossing.identity import Identity
+    from scripts.crossing.paths import Mount
+    from scripts.settings import Port
+
+OVERLAY = ".slipway/compose.yml"
+
+
+def render_overlay(
+    *,
+    project: str,
+    image: str,
+    build_args: Mapping[str, str],
+    proxies: Iterable[str],
+    inputs: str,
+    fingerprint: str,
+    workspace: str,
+    identity: Identity,
+    mounts: Sequence[Mount],
+    ports: Sequence[Port],
+    shm_size: str,
+    gpu: Gpu,
+    ca_bundle: Path | None,
+) -> str:
+    """Return the overlay's text; pure.
+
+    Args:
+        project: The compose project.
+        image: The name that the built image gets.
+        build_args: What the Dockerfile is told.
+        proxies: Names of the proxy variables that the build takes from the environment.
+        inputs: The hash of everything that the image is made from.
+        fingerprint: The hash of everything that the container is made from.
+        workspace: The working directory inside.
+        identity: The user inside.
+        mounts: All bind mounts.
+        ports: All published ports.
+        shm_size: Size of /dev/shm, as Docker reads it.
+        gpu: How the engine offers a GPU.
+        ca_bundle: The host's certificates, ``None`` where it has none.
+    """
+    environment = {**git_environment(workspace), "SLIPWAY_WORKSPACE": workspace}
+    volumes = [_bind(str(mount.source), mount.target, mount.read_only) for mount in mounts]
+    if ca_bundle is not None:
+        environment.update(trust_environment())
+        volumes.append(_bind(str(ca_bundle), CA_TARGET, read_only=True))
+    labels = {INPUTS_LABEL: inputs, BASE_LABEL: build_args["BASE_IMAGE"]}
+    args = {**build_args, **dict.fromkeys(proxies, None)}
+    lines = [
+        "# Written by `./inv up` and `./inv plan` for this machine; edit .env instead.",
+        f"name: {_text(project)}",
+        "services:",
+        f"  {SERVICE}:",
+        f"    image: {_text(image)}",
+        "    build:",
+        f"      args: {_text(args)}",
+        f"      labels: {_text(labels)}",
+        *(["      secrets: [ca]"] if ca_bundle is not None else []),
+        f"    labels: {_text({PLAN_LABEL: fingerprint})}",
+        f"    user: {_text(f'{identity.uid}:{identity.gid}')}",
+        f"    working_dir: {_text(workspace)}",
+        f"    environment: {_text(environment)}",
+        "    volumes: !override",
+        *(f"      - {_text(volume)}" for volume in volumes),
+        f"    ports: !override {_text([_published(port) for port in ports])}",
+        f"    shm_size: {_text(shm_size)}",
+        *_gpu_lines(gpu),
+    ]
+    if ca_bundle is not None:
+        lines += ["secrets:", "  ca:", f"    file: {_text(str(ca_bundle))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: object) -> str:
+    # Compose reads $NAME as a variable even inside quotes; $$ is a plain dollar sign.
+    return json.dumps(value).replace("$", "$$")
+
+
+def _bind(source: str, target: str, read_only: bool) -> dict[str, object]:  # noqa: FBT001
+    return {
+        "type": "bind",
+        "source": source,
+        "target": target,
+        "read_only": read_only,
+        "bind": {"create_host_path": False},
+    }
+
+
+def _published(port: Port) -> str:
+    address = f"[{port.host_address}]" if ":" in port.host_address else port.host_address
+    return f"{address}:{port.host_port}:{port.container_port}"
+
+
+def _gpu_lines(gpu: Gpu) -> list[str]:
+    if gpu is Gpu.NONE:
+        return []
+    device: dict[str, object] = (
+        {"driver": "cdi", "device_ids": ["nvidia.com/gpu=all"], "capabilities": ["gpu"]}
+        if gpu is Gpu.CDI
+        else {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
+    )
+    return [
+        "    deploy:",
+        "      resources:",
+        "        reservations:",
+        f"          devices: [{_text(device)}]",
+    ]

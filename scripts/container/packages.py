@@ -1,0 +1,89 @@
+"""Debian and Ubuntu packages on the host: the only thing that Slipway ever installs there, if asked."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts import process
+from scripts.errors import CommandFailed, ToolMissing
+
+if TYPE_CHECKING:
+    from scripts.progress import Progress
+
+
+def os_release(path: Path = Path("/etc/os-release")) -> dict[str, str]:
+    """Return the fields of os-release(5), empty where the host has none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return {}  # macOS, Windows: not a Linux distribution
+    return {key: value.strip('"') for key, value in re.findall(r"^(\w+)=(.*)$", text, re.M)}
+
+
+def as_root(argv: list[str]) -> list[str]:
+    """Return a command as root runs it: itself for root, through sudo for others.
+
+    Raises:
+        ToolMissing: The user is not root and there is no sudo.
+    """
+    if os.name == "posix" and os.geteuid() == 0:
+        return argv
+    if process.installed("sudo"):
+        return ["sudo", *argv]
+    raise ToolMissing(
+        f"`{' '.join(argv[:3])} ...` needs root, and `sudo` is not installed.",
+        hint=f"As root, run: {' '.join(argv)}",
+    )
+
+
+def install_packages(*names: str, why: str, progress: Progress) -> None:
+    """Install those packages that are missing.
+
+    Args:
+        names: Packages, optionally with a release: ``docker.io/trixie``.
+        why: What they are for, said to the person: "makes a base image".
+        progress: Told what happens.
+
+    Raises:
+        ToolMissing: This host has no apt-get; the hint names what to install.
+        CommandFailed: apt-get failed.
+    """
+    missing = [name for name in names if not _is_installed(name.partition("/")[0])]
+    if not missing:
+        return
+    if not process.installed("apt-get"):
+        raise ToolMissing(
+            f"{', '.join(missing)} is not installed ({why}).",
+            hint="Install it with this system's package manager.",
+        )
+    with progress.phase(f"installing {', '.join(name.partition('/')[0] for name in missing)}"):
+        try:
+            _install(missing)
+        except CommandFailed:
+            refresh_package_lists()
+            _install(missing)
+
+
+def refresh_package_lists() -> None:
+    """Fetch the lists of packages anew.
+
+    Raises:
+        CommandFailed: apt-get failed.
+    """
+    process.run(as_root(["apt-get", "update", "-qq"]), timeout_s=600)
+
+
+def _install(names: list[str]) -> None:
+    options = ["-y", "-qq", "--no-install-recommends"]
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    process.run(as_root([*quiet, "apt-get", "install", *options, *names]), timeout_s=1800)
+
+
+def _is_installed(package: str) -> bool:
+    if not process.installed("dpkg-query"):
+        return False
+    answer = process.run(["dpkg-query", "-W", "-f", "${Status}", package], check=False)
+    return answer.stdout.endswith("ok installed")

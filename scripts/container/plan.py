@@ -1,0 +1,157 @@
+"""From settings and observed facts to a plan: pure, so a dry run is not calling the next function."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+from scripts.container.model import (
+    INPUTS_LABEL,
+    PLAN_LABEL,
+    Action,
+    ContainerPlan,
+    Gpu,
+    Step,
+)
+from scripts.container.overlay import render_overlay
+from scripts.crossing.identity import Identity, choose_identity
+from scripts.crossing.paths import Mount, plan_mounts, workspace_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripts.container.model import Observed
+    from scripts.settings import Settings
+
+IMAGE_FILES = ("Dockerfile", ".dockerignore", "environment.lock")
+"""What the image is made from; everything else reaches the container through a mount."""
+SERVICE_FILES = ("docker-compose.yml",)
+
+
+def project_name(root: Path) -> str:
+    """Return the compose project of a workspace: readable, and different for each path."""
+    slug = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "workspace"
+    return f"{slug}-{hashlib.sha256(str(root).encode()).hexdigest()[:6]}"
+
+
+def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
+    """Plan the container of a workspace.
+
+    Raises:
+        SettingsError: A directory in the settings is too wide to be mounted.
+    """
+    root = settings.root
+    project = project_name(root)
+    image = f"slipway-dev:{project}"
+    workspace = workspace_target(root)
+    identity = choose_identity(observed.user, rootless=observed.engine.rootless)
+    mounts = _mounts(settings, observed, identity)
+    gpu = observed.engine.gpu if settings.container.gpu == "auto" else Gpu.NONE
+    build_args = {
+        "BASE_IMAGE": observed.base_name,
+        "USERNAME": identity.username,
+        "USER_UID": str(identity.uid),
+        "USER_GID": str(identity.gid),
+        "WORKSPACE": workspace,
+    }
+    inputs = _digest(
+        {
+            "files": {name: observed.files.get(name, "") for name in IMAGE_FILES},
+            "args": build_args,
+        }
+    )
+
+    def overlay(fingerprint: str) -> str:
+        return render_overlay(
+            project=project,
+            image=image,
+            build_args=build_args,
+            proxies=observed.proxies,
+            inputs=inputs,
+            fingerprint=fingerprint,
+            workspace=workspace,
+            identity=identity,
+            mounts=mounts,
+            ports=settings.container.ports,
+            shm_size=settings.container.shm_size,
+            gpu=gpu,
+            ca_bundle=observed.ca_bundle,
+        )
+
+    service_files = {name: observed.files.get(name, "") for name in SERVICE_FILES}
+    fingerprint = _digest({"overlay": overlay(""), "files": service_files})
+    return ContainerPlan(
+        root=root,
+        project=project,
+        image=image,
+        workspace=workspace,
+        identity=identity,
+        mounts=mounts,
+        ports=settings.container.ports,
+        gpu=gpu,
+        base_name=observed.base_name,
+        ca_bundle=observed.ca_bundle,
+        inputs=inputs,
+        overlay=overlay(fingerprint),
+        steps=_steps(observed, inputs, fingerprint),
+        notes=_notes(settings, observed, identity, gpu),
+    )
+
+
+def _mounts(settings: Settings, observed: Observed, identity: Identity) -> tuple[Mount, ...]:
+    mounts = plan_mounts(settings, observed.home)
+    if observed.aws_directory is None:
+        return mounts
+    home = "/root" if identity.uid == 0 else f"/home/{identity.username}"
+    profile = Mount(observed.aws_directory, f"{home}/.aws", "AWS profiles", read_only=True)
+    return (*mounts, profile)
+
+
+def _steps(observed: Observed, inputs: str, fingerprint: str) -> tuple[Step, ...]:
+    steps = []
+    image, container = observed.image, observed.container
+    if image is None or image.labels.get(INPUTS_LABEL) != inputs:
+        if observed.base is None:
+            steps.append(Step(Action.OBTAIN_BASE, f"{observed.base_name} is not on this machine"))
+        reason = "there is none yet" if image is None else "what it is made from has changed"
+        steps.append(Step(Action.BUILD, reason))
+    if container is None:
+        steps.append(Step(Action.CREATE, "there is none yet"))
+    elif container.labels.get(PLAN_LABEL) != fingerprint:
+        steps.append(Step(Action.RECREATE, "its settings or its image have changed"))
+    elif image is None or container.image_id != image.image_id:
+        steps.append(Step(Action.RECREATE, "it runs another image"))
+    elif not container.running:
+        steps.append(Step(Action.START, "it is stopped"))
+    return tuple(steps)
+
+
+def _notes(
+    settings: Settings, observed: Observed, identity: Identity, gpu: Gpu
+) -> tuple[str, ...]:
+    notes = []
+    if identity.reason:
+        notes.append(f"user {identity.username}: {identity.reason}")
+    if observed.base_name != settings.container.base_image:
+        notes.append(
+            f"base image: {settings.container.base_image} could not be pulled; "
+            f"{observed.base_name}, made from Debian packages, stands in for it"
+        )
+    if gpu is Gpu.NONE:
+        why = "GPU=off" if settings.container.gpu == "off" else "the engine offers no GPU"
+        notes.append(f"CPU only: {why}")
+    else:
+        notes.append(f"GPU: all of them, through the engine's {gpu.value}")
+    wide = [port for port in settings.container.ports if port.host_address != "127.0.0.1"]
+    notes += [
+        f"port {port.host_port} is published on {port.host_address}: "
+        "other machines may be able to reach it"
+        for port in wide
+    ]
+    return tuple(notes)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

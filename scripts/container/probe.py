@@ -1,0 +1,138 @@
+"""What the proof asks from inside. Sent to the container's Python on standard input, so it imports
+nothing of Slipway; it prints one JSON object: check name -> {"works": bool, "seen": str}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable
+from urllib.parse import urlsplit
+
+_TIMEOUT_S = 10
+
+
+def _user(_: dict[str, Any]) -> str:
+    return f"{pwd.getpwuid(os.getuid()).pw_name} ({os.getuid()}:{os.getgid()})"
+
+
+def _workspace(asked: dict[str, Any]) -> str:
+    workspace = Path(asked["workspace"])
+    token = Path(asked["token_file"]).read_text(encoding="utf-8")
+    if token != asked["token"]:
+        raise ValueError(f"{workspace} is another directory than outside")
+    with tempfile.NamedTemporaryFile(dir=workspace, prefix=".slipway-"):
+        pass
+    if not Path("/workspace").samefile(workspace):
+        raise ValueError("/workspace does not lead to it")
+    # Left for the host to look at: does it belong to the person there?
+    Path(asked["answer_file"]).write_text(token, encoding="utf-8")
+    return str(workspace)
+
+
+def _python(_: dict[str, Any]) -> str:
+    if sys.version_info[:2] != (3, 9):
+        raise ValueError(f"it is {sys.version.split()[0]}")
+    return f"{sys.version.split()[0]} in {sys.prefix}"
+
+
+def _git(asked: dict[str, Any]) -> str:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", asked["workspace"], *arguments],
+            capture_output=True, text=True, check=False, timeout=_TIMEOUT_S * 6,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise ValueError((done.stderr.strip().splitlines() or ["git failed"])[-1])
+        return done.stdout
+
+    changed = len(git("status", "--porcelain", "--untracked-files=no").splitlines())
+    branch = git("branch", "--show-current").strip() or "no branch"
+    return f"{branch}, {changed} changed" if changed else f"{branch}, clean"
+
+
+def _dvc(asked: dict[str, Any]) -> str:
+    from dvc import __version__  # noqa: PLC0415  a second that only this check pays
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    if not (Path(asked["workspace"]) / ".dvc").is_dir():
+        return f"{__version__}; no project yet (`./inv dvc-init`)"
+    with Repo(asked["workspace"]) as repo:
+        return f"{__version__}, cache in {repo.cache.local.path}"
+
+
+def _network(asked: dict[str, Any]) -> str:
+    url = urlsplit(asked["index_url"])
+    host = url.hostname or ""
+    proxy = os.environ.get(f"{url.scheme}_proxy") or os.environ.get(f"{url.scheme.upper()}_PROXY")
+    if proxy:
+        import urllib.request  # noqa: PLC0415
+
+        urllib.request.urlopen(asked["index_url"], timeout=_TIMEOUT_S).close()  # noqa: S310
+        return "package index answers, through the proxy"
+    with socket.create_connection(
+        (host, url.port or (443 if url.scheme == "https" else 80)), timeout=_TIMEOUT_S
+    ) as plain:
+        if url.scheme != "https":
+            return "package index answers"
+        with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure:
+            return f"package index answers, {secure.version()}"
+
+
+def _cache(asked: dict[str, Any]) -> str:
+    cache = Path(asked["cache_dir"])
+    if not cache.is_dir():
+        return f"{cache} (made by the first `dvc add`)"
+    with tempfile.NamedTemporaryFile(dir=cache, prefix=".slipway-"):
+        pass
+    return str(cache)
+
+
+def _gpu(_: dict[str, Any]) -> str:
+    listed = subprocess.run(
+        ["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=_TIMEOUT_S * 3
+    )
+    if listed.returncode != 0:
+        raise ValueError((listed.stdout + listed.stderr).strip() or "nvidia-smi failed")
+    return listed.stdout.strip().splitlines()[0]
+
+
+CHECKS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "user": _user,
+    "workspace": _workspace,
+    "Python": _python,
+    "git": _git,
+    "DVC": _dvc,
+    "network": _network,
+    "cache": _cache,
+    "GPU": _gpu,
+}
+
+
+def _answer(name: str, asked: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"works": True, "seen": CHECKS[name](asked)}
+    except Exception as error:  # noqa: BLE001  whatever goes wrong is the answer that was asked for
+        return {"works": False, "seen": str(error) or type(error).__name__}
+
+
+def main() -> None:
+    """Answer the questions in ``argv[1]``, all at once."""
+    asked = json.loads(sys.argv[1])
+    threading.stack_size(16 * 1024 * 1024)  # DVC's imports nest deeply
+    with ThreadPoolExecutor(max_workers=len(CHECKS)) as pool:
+        answers = {name: pool.submit(_answer, name, asked) for name in asked["checks"]}
+    print(json.dumps({name: answer.result() for name, answer in answers.items()}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Network: the certificates that the host trusts, its proxies, and which ports are free."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.errors import SettingsError
+from scripts.settings import PROXY_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.settings import Port
+
+CA_KEYS = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO")
+"""Where a person or an administrator names a bundle, the most general first."""
+SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # macOS
+)
+CA_TARGET = "/run/slipway/ca.pem"
+_TRUST_KEYS = (*CA_KEYS, "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+
+
+def find_ca_bundle(chosen: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the bundle of certificates that this host trusts, if it has one.
+
+    Behind a TLS-intercepting proxy it holds the private CA that the container must trust too.
+
+    Args:
+        chosen: ``CA_BUNDLE`` from the settings; it goes before everything else.
+        environ: Where the usual variables are looked up.
+
+    Raises:
+        SettingsError: ``CA_BUNDLE`` names a file that is not there or holds no certificate.
+    """
+    if chosen is not None:
+        if not _holds_certificates(chosen):
+            raise SettingsError(
+                f"CA_BUNDLE is {chosen}, which is not a readable PEM file of certificates.",
+                hint="Give the path of a file with -----BEGIN CERTIFICATE----- in it.",
+            )
+        return chosen
+    named = [Path(environ[key]) for key in CA_KEYS if environ.get(key)]
+    for path in (*named, *map(Path, SYSTEM_BUNDLES)):
+        if _holds_certificates(path):
+            return path.resolve()
+    return None
+
+
+def _holds_certificates(path: Path) -> bool:
+    try:
+        return "-----BEGIN CERTIFICATE-----" in path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def trust_environment() -> dict[str, str]:
+    """Return the variables that make Python, requests, git, curl, pip and node trust the bundle."""
+    return dict.fromkeys(_TRUST_KEYS, CA_TARGET)
+
+
+def proxy_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which proxy variables are set; compose passes them on by name, so none is written."""
+    return tuple(key for key in PROXY_KEYS if environ.get(key))
+
+
+def port_taken(port: Port) -> bool:
+    """Tell whether something on the host already listens where ``port`` would be published."""
+    family = socket.AF_INET6 if ":" in port.host_address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((port.host_address, port.host_port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
