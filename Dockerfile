@@ -1,0 +1,196 @@
+# The container that a person works in: Python 3.9, everything of environment.lock, and a user.
+#
+# The layers, from the one that changes least to the one that changes most:
+#
+#   base image > Debian packages > torch and CUDA > big wheels > the other wheels > the user
+#
+# Each layer of Python packages is built from its own part of environment.lock, cut out in a stage
+# before it. BuildKit compares the part's content, so a new package in environment.txt leaves the
+# layers below untouched: docs/decisions/image-layers.md.
+#
+# No `syntax` line: it would make BuildKit pull a frontend, and a site without a registry has none.
+#
+# Behind a proxy that breaks TLS open: `--secret id=ca,src=BUNDLE.pem`. No layer holds it.
+ARG BASE_IMAGE=python:3.9-slim-bookworm
+
+
+FROM ${BASE_IMAGE} AS python
+ARG BASE_IMAGE
+SHELL ["/bin/sh", "-euc"]
+RUN found=$(python3 --version 2>&1) || found="no python3 that starts"; \
+    case "$found" in \
+        "Python 3.9."*) ;; \
+        *) echo "BASE_IMAGE is ${BASE_IMAGE}, which has ${found}: Slipway needs Python 3.9." >&2; exit 1 ;; \
+    esac
+
+
+# The parts of environment.lock, without its comments.
+FROM python AS pins
+COPY environment.lock /
+RUN <<'END'
+python3 - <<'PYTHON'
+import re
+
+PARTS = {
+    # What builds the others, and the installer.
+    "uv": r"uv",
+    # 90 % of the bytes; moves with torch alone. triton needs setuptools, as do packages that
+    # come as source: it is pinned here like everything else instead of fetched by a build.
+    "heavy": r"torch|triton|nvidia-.*|setuptools",
+    # The biggest of the others; a layer that holds them keeps the last one quick to rewrite.
+    "big": r"ray|pyarrow|scipy|transformers|scikit-learn|pandas|numpy|matplotlib|botocore|torchvision"
+           r"|sympy|jupyterlab|wandb|babel|plotly|grpcio|uv|ruff|mypy|py-spy|hf-xet|debugpy|tensorboard.*",
+}
+pins = re.findall(r"^[^\s#].*(?:\n +--hash.*)*", open("/environment.lock").read(), re.MULTILINE)
+for part, pattern in PARTS.items():
+    mine = [pin for pin in pins if re.fullmatch(pattern, re.split("[=;@ ]", pin)[0])]
+    open(f"/{part}.txt", "w").write("\n".join(mine) + "\n")
+open("/all.txt", "w").write("\n".join(pins) + "\n")
+PYTHON
+END
+
+
+# uv at the version and with the hash of the lock, and how it is called.
+FROM python AS installer
+RUN --mount=type=bind,from=pins,source=/uv.txt,target=/uv.txt \
+    --mount=type=secret,id=ca <<'END'
+if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
+python3 -m venv /opt/bootstrap
+/opt/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir \
+    --no-compile --require-hashes --target /opt/uv -r /uv.txt
+cat >/opt/uv/install <<'INSTALL'
+#!/bin/sh -eu
+# install PINS: put the packages of a part of the lock into /opt/environment.
+#
+# umask 0: the venv is everybody's. The user inside has the host's uid, which is only known in the
+# last step; handing 8 GB over by chown would write them a second time.
+umask 0
+if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi
+export VIRTUAL_ENV=/opt/environment
+[ -d "$VIRTUAL_ENV" ] || /opt/uv/bin/uv --quiet venv --python python3 --prompt slipway "$VIRTUAL_ENV"
+exec /opt/uv/bin/uv pip install --no-deps --require-hashes --no-build-isolation -r "$1"
+INSTALL
+chmod +x /opt/uv/install
+END
+
+
+FROM python AS system
+# Those of apt.txt that the base lacks; no download if it lacks none.
+RUN --mount=type=bind,source=apt.txt,target=/apt.txt \
+    --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
+    --mount=type=secret,id=ca <<'END'
+missing=$(sed 's/#.*//' /apt.txt | xargs -n 1 sh -c \
+    'dpkg-query -W -f "\${db:Status-Status}" "$0" 2>/dev/null | grep -qx installed || echo "$0"')
+if [ -z "$missing" ]; then exit 0; fi
+export DEBIAN_FRONTEND=noninteractive
+options="-o Acquire::Retries=3"
+if [ -f /run/secrets/ca ]; then options="$options -o Acquire::https::CAInfo=/run/secrets/ca"; fi
+rm -f /etc/apt/apt.conf.d/docker-clean
+apt-get $options update
+apt-get $options install --yes --no-install-recommends $missing
+END
+
+
+FROM system AS environment
+ENV VIRTUAL_ENV=/opt/environment \
+    PATH=/opt/environment/bin:${PATH}
+RUN --mount=type=bind,from=installer,source=/opt/uv,target=/opt/uv \
+    --mount=type=bind,from=pins,source=/heavy.txt,target=/pins.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    /opt/uv/install /pins.txt
+RUN --mount=type=bind,from=installer,source=/opt/uv,target=/opt/uv \
+    --mount=type=bind,from=pins,source=/big.txt,target=/pins.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    /opt/uv/install /pins.txt
+RUN --mount=type=bind,from=installer,source=/opt/uv,target=/opt/uv \
+    --mount=type=bind,from=pins,source=/all.txt,target=/pins.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    /opt/uv/install /pins.txt
+
+
+FROM environment AS dev
+ARG USERNAME=dev
+ARG USER_UID=1000
+ARG USER_GID=1000
+ARG WORKSPACE=/workspace
+RUN <<'END'
+# The user, with the host's uid and gid, so that files of the workspace belong to the same person on
+# both sides. Whoever has the uid in the base image gives way; whichever group has the gid is used.
+occupant=$(getent passwd "${USER_UID}" | cut -d: -f1 || true)
+if [ "${USER_UID}" = 0 ]; then
+    # Root outside (or a rootless engine, where root inside is the person outside) stays root.
+    home=/root
+    if [ "${USERNAME}" != root ]; then
+        useradd --no-log-init --non-unique --uid 0 --gid 0 --no-create-home --home-dir /root \
+            --shell /bin/bash "${USERNAME}"
+    fi
+    usermod --shell /bin/bash root
+else
+    if [ "${USERNAME}" = root ]; then
+        echo "USERNAME is root, but USER_UID is ${USER_UID}: choose another USERNAME." >&2
+        exit 1
+    fi
+    for name in ${occupant} ${USERNAME}; do
+        if getent passwd "$name" >/dev/null; then userdel "$name"; fi
+    done
+    if ! getent group "${USER_GID}" >/dev/null; then
+        if getent group "${USERNAME}" >/dev/null; then groupdel "${USERNAME}"; fi
+        groupadd --gid "${USER_GID}" "${USERNAME}"
+    fi
+    home=/home/${USERNAME}
+    # --no-log-init: for a huge uid, lastlog would grow to terabytes.
+    useradd --no-log-init --uid "${USER_UID}" --gid "${USER_GID}" --create-home \
+        --home-dir "$home" --shell /bin/bash "${USERNAME}"
+    chown "${USER_UID}:${USER_GID}" "$home"
+fi
+# The workspace stands at the path that it has on the host, with a link for habit. Directories on the
+# way to it must let the user through, even where the way leads through /root.
+mkdir -p "${WORKSPACE}"
+chown "${USER_UID}:${USER_GID}" "${WORKSPACE}"
+parent=$(dirname "${WORKSPACE}")
+while [ "$parent" != / ]; do
+    chmod a+x "$parent"
+    parent=$(dirname "$parent")
+done
+case "${WORKSPACE}/" in
+    /workspace/*) ;;
+    *)
+        if [ -d /workspace ]; then rmdir /workspace; fi
+        ln -s "${WORKSPACE}" /workspace ;;
+esac
+# Login shells set PATH anew.
+cat >/etc/profile.d/slipway.sh <<'PROFILE'
+case ":$PATH:" in
+    *:/opt/environment/bin:*) ;;
+    *) PATH=/opt/environment/bin:$PATH ;;
+esac
+PROFILE
+END
+ENV SLIPWAY_CONTAINER=1 \
+    LANG=C.UTF-8 \
+    SHELL=/bin/bash
+WORKDIR ${WORKSPACE}
+USER ${USERNAME}
+CMD ["bash"]
+# What VS Code does when it attaches, however the container was started.
+LABEL devcontainer.metadata="[{\
+\"remoteUser\": \"${USERNAME}\",\
+\"workspaceFolder\": \"${WORKSPACE}\",\
+\"customizations\": {\"vscode\": {\
+\"extensions\": [\
+\"charliermarsh.ruff\",\
+\"iterative.dvc\",\
+\"ms-python.mypy-type-checker\",\
+\"ms-python.python\",\
+\"ms-toolsai.jupyter\"],\
+\"settings\": {\
+\"python.defaultInterpreterPath\": \"/opt/environment/bin/python\",\
+\"mypy-type-checker.importStrategy\": \"fromEnvironment\",\
+\"ruff.importStrategy\": \"fromEnvironment\"}}}}]"
+# What the image was built from: `./inv up` compares it.
+ARG INPUTS=
+LABEL slipway.inputs=${INPUTS}
