@@ -1,1 +1,50 @@
-"""Heart 2: move a DVC project's data from one remote to another and prove that it arrived."""
+"""Heart 2: move a DVC project's data from one remote to another and prove that it arrived.
+
+::
+
+    stores = open_stores(root, "hdd", "s3")          settings -> stores
+    plan = plan_migration(stores)                    observe, plan
+    outcomes = copy_objects(plan, stores)            apply
+    report = verify(plan, outcomes, stores)          verify, report
+    report.require_complete()
+    switch_default(root, report)                     the last step
+
+What holds at any moment, however a run ends:
+
+1. The source is never written to. No DVC object database is opened on it, as those delete objects
+   that they take for damaged; :class:`~scripts.migration.store.ReadOnly` has no writing half.
+2. A ``.dir`` object is published only after every file that it names is proven in the target.
+3. An object becomes visible in the target only after its check: the check is the last step of the
+   stream that the target publishes, and a stream that fails publishes nothing.
+4. Resuming is planning again. A target object counts as present only with evidence, not because
+   its name exists.
+5. Every planned object has exactly one outcome, and the counts add up to the plan. Anything
+   corrupt, missing, failed or uncollectable makes the exit code non-zero.
+6. The revisions decide *what* moves; a remote's place comes from today's configuration, never from
+   a historical commit's.
+
+Importing this is cheap: DVC, botocore and obstore are imported by the functions that need them.
+"""
+
+from __future__ import annotations
+
+from scripts.migration.apply import copy_objects
+from scripts.migration.cutover import Switch, switch_default
+from scripts.migration.observe import DEFAULT_JOBS, plan_migration
+from scripts.migration.opening import Stores, open_stores
+from scripts.migration.outcome import Report
+from scripts.migration.plan import Plan
+from scripts.migration.verify import verify
+
+__all__ = [
+    "DEFAULT_JOBS",
+    "Plan",
+    "Report",
+    "Stores",
+    "Switch",
+    "copy_objects",
+    "open_stores",
+    "plan_migration",
+    "switch_default",
+    "verify",
+]

@@ -1,0 +1,62 @@
+"""Observe both remotes and the history, then plan. Nothing is changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scripts.migration.directories import open_directories
+from scripts.migration.inventory import read_inventory
+from scripts.migration.plan import Observation, Plan, make_plan, references_of
+from scripts.migration.prove import list_store, prove_objects
+from scripts.progress import SilentProgress
+
+if TYPE_CHECKING:
+    from scripts.migration.opening import Stores
+    from scripts.progress import Progress
+
+DEFAULT_JOBS = 32
+
+
+def plan_migration(
+    stores: Stores, *, jobs: int = DEFAULT_JOBS, progress: Progress | None = None
+) -> Plan:
+    """Find out what every revision needs, what the target provably holds, and what is to be done.
+
+    Args:
+        stores: The project and its remotes.
+        jobs: How many objects are read at once (directory lists, read-backs of the target).
+        progress: Where to tell what is going on.
+
+    Raises:
+        StoreError: A remote cannot be listed.
+        SettingsError: The project cannot be read.
+        ToolError: git is missing or failed.
+    """
+    progress = progress or SilentProgress()
+    started_s = time.monotonic()
+    source = list_store(stores.source, progress)
+    target = list_store(stores.target, progress)
+    inventory = read_inventory(stores.root, stores.source.name, progress)
+    directories = open_directories(
+        (item for item in inventory.references if item.is_directory),
+        ((stores.source, source), (stores.target, target)),
+        jobs=jobs,
+        progress=progress,
+    )
+    wanted = references_of(inventory, directories)
+    proofs = prove_objects(
+        (item for item in wanted if item.key in target), stores.target, target,
+        jobs=jobs, progress=progress, name="proving what is present",
+    )  # fmt: skip
+    observed = Observation(inventory, source, target, directories, proofs)
+    plan = make_plan(observed, stores.source.name, stores.target.name, started_s)
+    return replace(plan, notes=_notes(stores))
+
+
+def _notes(stores: Stores) -> tuple[str, ...]:
+    if stores.source.holds_run_cache():
+        lacking = f"{stores.source.name} holds a run-cache (runs/), which is not migrated; "
+        return (lacking + "`dvc push --run-cache` moves it.",)
+    return ()

@@ -1,0 +1,158 @@
+"""From two names to two stores, by today's DVC configuration (never a historical commit's)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.errors import SettingsError
+from scripts.migration.credentials import credentials_for, session_for
+from scripts.migration.project import open_project, remote_config
+from scripts.migration.store import ReadOnly, Source, Store
+from scripts.migration.stores.disk import DiskStore
+from scripts.migration.stores.s3 import S3Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from obstore.store import ClientConfig
+
+_CA_KEYS = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The project at ``root`` and its two remotes; the source cannot be written through this."""
+
+    root: Path
+    source: Source
+    target: Store
+
+
+def open_stores(
+    root: Path, source: str, target: str, passed: Mapping[str, str] | None = None
+) -> Stores:
+    """Open two DVC remotes of the project at ``root``; nothing is read or written yet.
+
+    Args:
+        root: The DVC project's directory.
+        source: The remote to read from, by its name in DVC's configuration.
+        target: The remote to fill.
+        passed: ``AWS_...`` variables of Slipway's settings; they go before the environment.
+
+    Raises:
+        SettingsError: There is no such project or remote, the remotes are the same, one lies in
+            the other, or one is of a kind that cannot be migrated.
+        AccessDenied: An S3 remote has no credentials.
+    """
+    environ = {**os.environ, **(passed or {})}
+    with open_project(root) as repo:
+        configs = [remote_config(repo, name) for name in (source, target)]
+    _refuse_overlap((source, target), (_place(configs[0]), _place(configs[1])))
+    opened = [
+        _open(name, config, environ)
+        for name, config in zip((source.lower(), target.lower()), configs)
+    ]
+    return Stores(root, ReadOnly(opened[0]), opened[1])
+
+
+def _open(name: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> Store:
+    url = str(config["url"])
+    scheme = url.split("://", 1)[0] if "://" in url else "directory"
+    for option in ("version_aware", "worktree"):
+        if config.get(option):
+            raise _unsupported(name, f"it is set {option}, so it holds files, not DVC objects")
+    if scheme == "directory":
+        return DiskStore(name, Path(url))
+    if scheme == "file":
+        return DiskStore(name, Path(url[len("file://") :]))
+    if scheme == "s3":
+        return _open_s3(name, url, config, environ)
+    raise _unsupported(name, f"{scheme}:// is not supported yet")
+
+
+def _unsupported(name: str, why: str) -> SettingsError:
+    return SettingsError(
+        f"The DVC remote '{name}' cannot be migrated: {why}.",
+        hint="Supported are directories and s3:// buckets.",
+    )
+
+
+def _refuse_overlap(names: tuple[str, str], places: tuple[str, str]) -> None:
+    hint = "Name two different remotes; `dvc remote list` shows them."
+    if names[0].lower() == names[1].lower():
+        raise SettingsError(f"Source and target are the same remote '{names[0]}'.", hint=hint)
+    first, second = (f"{place}/" for place in places)
+    if first == second:
+        raise SettingsError(f"'{names[0]}' and '{names[1]}' are the same place.", hint=hint)
+    if first.startswith(second) or second.startswith(first):
+        raise SettingsError(
+            f"'{names[0]}' and '{names[1]}' overlap: one lies in the other.", hint=hint
+        )
+
+
+def _place(config: Mapping[str, Any]) -> str:
+    """Return what two remotes share if and only if they are one place."""
+    url = str(config["url"])
+    if "://" in url and not url.startswith("file://"):
+        return f"{config.get('endpointurl', '')} {url.rstrip('/')}"
+    return os.path.realpath(url.removeprefix("file://"))
+
+
+def _open_s3(name: str, url: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> S3Store:
+    from obstore.store import S3Store as Bucket  # noqa: PLC0415
+
+    bucket, _, prefix = url[len("s3://") :].partition("/")
+    session = session_for(config, environ)
+    endpoint = config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS)
+    region = (
+        config.get("region")
+        or _first(environ, _REGION_KEYS)
+        or session.get_config_variable("region")
+        or "us-east-1"
+    )
+    anonymous = bool(config.get("allow_anonymous_login"))
+    options: dict[str, Any] = {"skip_signature": True} if anonymous else {}
+    if not anonymous:
+        options["credential_provider"] = credentials_for(name, config, environ, session)
+    if endpoint:
+        options["endpoint"] = str(endpoint).rstrip("/")
+    if config.get("sse"):
+        options["server_side_encryption"] = config["sse"]
+    if config.get("sse_kms_key_id"):
+        options["sse_kms_key_id"] = config["sse_kms_key_id"]
+    client = Bucket(
+        bucket,
+        prefix=prefix.strip("/") or None,
+        region=region,
+        virtual_hosted_style_request=not endpoint,
+        client_options=_client_options(str(endpoint or ""), config, environ),
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
+        **options,
+    )
+    return S3Store(name, url.rstrip("/"), client)
+
+
+def _client_options(
+    endpoint: str, config: Mapping[str, Any], environ: Mapping[str, str]
+) -> ClientConfig:
+    verify = config.get("ssl_verify")
+    bundle = verify if isinstance(verify, str) else _first(environ, _CA_KEYS)
+    if bundle and verify is not False:
+        # obstore reads certificates where OpenSSL does, and has no setting of its own for them.
+        os.environ.setdefault("SSL_CERT_FILE", bundle)
+    return {
+        "allow_http": endpoint.startswith("http://") or config.get("use_ssl") is False,
+        "allow_invalid_certificates": verify is False,
+        "connect_timeout": timedelta(seconds=10),
+        "timeout": timedelta(seconds=300),
+    }
+
+
+def _first(environ: Mapping[str, str], keys: tuple[str, ...]) -> str | None:
+    return next((environ[key] for key in keys if environ.get(key)), None)

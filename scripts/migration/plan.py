@@ -1,0 +1,192 @@
+"""Facts in, plan out. Pure: a dry run is "do not call the next function"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from scripts.migration.model import Evidence, Proof, Reference, Status, StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.migration.directories import Opened
+    from scripts.migration.inventory import Inventory, Uncollectable
+
+REFERENCES_KEPT = 8
+"""How many of the places that use an object are kept: enough to find it, whatever the history."""
+
+
+class Action(Enum):
+    """What is to be done with an object."""
+
+    KEEP = "keep"
+    COPY = "copy"
+    REPAIR = "repair"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class PlannedObject:
+    """An object that revisions need, and what is to be done with it.
+
+    ``item`` is the object as the source lists it. With ``Action.NONE`` nothing can be done:
+    ``status`` and ``reason`` say why.
+    """
+
+    item: StoredObject
+    action: Action
+    evidence: Evidence = Evidence.NONE
+    status: Status | None = None
+    reason: str = ""
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that was observed, by key where it is about objects."""
+
+    inventory: Inventory
+    source: Mapping[str, StoredObject]
+    target: Mapping[str, StoredObject]
+    directories: Mapping[str, Opened] = field(default_factory=dict)
+    proofs: Mapping[str, Proof] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a migration will do.
+
+    Attributes:
+        source: The remote that is read, by name.
+        target: The remote that is filled, by name.
+        objects: Every object that a revision needs, once, by key.
+        contents: The keys of the files of every opened directory, by the directory's key.
+        revisions: How many revisions were read, the workspace among them.
+        excluded: How many outputs are rightly not in the source, by verdict.
+        uncollectable: Revisions of which it is not known what they need.
+        notes: What a person should know beside that.
+        started_s: When observing began, on the monotonic clock, in seconds.
+    """
+
+    source: str
+    target: str
+    objects: tuple[PlannedObject, ...]
+    contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    revisions: int = 0
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    uncollectable: tuple[Uncollectable, ...] = ()
+    notes: tuple[str, ...] = ()
+    started_s: float = 0.0
+
+    @property
+    def to_copy(self) -> tuple[PlannedObject, ...]:
+        """The objects whose bytes will be read from the source."""
+        return tuple(
+            planned for planned in self.objects if planned.action in (Action.COPY, Action.REPAIR)
+        )
+
+    @property
+    def bytes_to_copy(self) -> int:
+        """How many bytes will be read from the source."""
+        return sum(planned.item.size_bytes or 0 for planned in self.to_copy)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """``planned`` = ``present`` + ``to_copy`` + ``corrupt`` + ``missing`` + ``failed``.
+
+        ``to_repair`` is a part of ``to_copy``; ``corrupt`` counts directory lists only, as files
+        are first read when they are copied.
+        """
+        actions = [planned.action for planned in self.objects]
+        states = [planned.status for planned in self.objects]
+        return {
+            "planned": len(self.objects),
+            "present": actions.count(Action.KEEP),
+            "to_copy": actions.count(Action.COPY) + actions.count(Action.REPAIR),
+            "to_repair": actions.count(Action.REPAIR),
+            "corrupt": states.count(Status.CORRUPT),
+            "missing": states.count(Status.MISSING),
+            "failed": states.count(Status.FAILED),
+        }
+
+
+def references_of(
+    inventory: Inventory, directories: Mapping[str, Opened]
+) -> dict[StoredObject, tuple[Reference, ...]]:
+    """Return every object that revisions need, files of directories included, and its users."""
+    found: dict[StoredObject, dict[Reference, None]] = {}
+    for item, places in inventory.references.items():
+        _add(found, item, places)
+        opened = directories.get(item.key)
+        for entry in opened.entries if opened else ():
+            inside = tuple(
+                Reference(f"{place.path}/{entry.path}", place.revision)
+                for place in places[:REFERENCES_KEPT]
+            )
+            _add(found, entry.item, inside)
+    return {item: tuple(places) for item, places in found.items()}
+
+
+def _add(
+    found: dict[StoredObject, dict[Reference, None]],
+    item: StoredObject,
+    places: tuple[Reference, ...],
+) -> None:
+    known = found.setdefault(item, {})
+    for place in places[: REFERENCES_KEPT - len(known)]:
+        known[place] = None
+
+
+def make_plan(observed: Observation, source: str, target: str, started_s: float = 0.0) -> Plan:
+    """Decide for every object that a revision needs what is to be done with it.
+
+    Args:
+        observed: The facts.
+        source: The source's name.
+        target: The target's name.
+        started_s: When observing began, on the monotonic clock, in seconds.
+    """
+    wanted = references_of(observed.inventory, observed.directories)
+    objects = [_decide(item, places, observed) for item, places in wanted.items()]
+    return Plan(
+        source=source,
+        target=target,
+        objects=tuple(sorted(objects, key=lambda planned: planned.item.key)),
+        contents={
+            key: tuple(entry.item.key for entry in opened.entries)
+            for key, opened in observed.directories.items()
+            if opened.status is None
+        },
+        revisions=observed.inventory.revisions,
+        excluded={verdict.value: n for verdict, n in observed.inventory.excluded.items()},
+        uncollectable=observed.inventory.uncollectable,
+        started_s=started_s,
+    )
+
+
+def _decide(
+    item: StoredObject, places: tuple[Reference, ...], observed: Observation
+) -> PlannedObject:
+    listed = observed.source.get(item.key)
+    in_target = observed.target.get(item.key)
+    proof = observed.proofs.get(item.key, Proof(Evidence.NONE))
+    opened = observed.directories.get(item.key)
+    if proof.evidence.is_proof:
+        return PlannedObject(in_target or item, Action.KEEP, proof.evidence, references=places)
+    if opened is not None and opened.status is not None:
+        return PlannedObject(
+            listed or item, Action.NONE, status=opened.status, reason=opened.reason,
+            references=places,
+        )  # fmt: skip
+    if listed is None:
+        reason = "it is not in the source"
+        if in_target is not None:
+            reason += f", and in the target {proof.reason or 'it is not proven'}"
+        return PlannedObject(
+            item, Action.NONE, status=Status.MISSING, reason=reason, references=places
+        )
+    if in_target is None:
+        return PlannedObject(listed, Action.COPY, references=places)
+    return PlannedObject(listed, Action.REPAIR, reason=proof.reason, references=places)

@@ -1,0 +1,108 @@
+"""The seam to DVC remotes: what a migration asks of a store. The comments are contracts.
+
+``tests/contract/test_store.py`` holds every store to them. :class:`Source` cannot write: what reads
+the source is given one, and :class:`ReadOnly` makes it so at run time, whatever the types say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scripts.migration.model import StoredObject
+
+CHUNK_BYTES = 8 << 20
+"""The most that a store hands out or takes in one piece, in bytes."""
+
+
+class Source(Protocol):
+    """A DVC remote that is only read. All methods may be called from any thread.
+
+    Every method raises ``StoreUnavailable`` if another try may help, ``AccessDenied`` if the store
+    refuses, and another ``StoreError`` for what will not mend by itself.
+    """
+
+    @property
+    def name(self) -> str:
+        """The remote's name in DVC's configuration."""
+
+    @property
+    def place(self) -> str:
+        """Where the remote is, for people; holds no secret."""
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        """Yield every object of both layouts, once, with its ``size_bytes``.
+
+        What is being written, or was left over by a killed writer, is not listed; nor is anything
+        that is no object (the run-cache, foreign files). ``checksum`` is set only if the store
+        computed it from the bytes that it keeps.
+
+        Raises:
+            StoreError: The bucket or directory is not there; the message names it.
+        """
+
+    def read(self, item: StoredObject) -> Iterator[bytes]:
+        """Yield the bytes of ``item`` (as listed by this store) in pieces of at most CHUNK_BYTES.
+
+        The bytes are handed out as they are: checking them is the caller's task.
+
+        Raises:
+            ObjectMissing: There is no such object. It may be raised by the first ``next``.
+        """
+
+    def holds_run_cache(self) -> bool:
+        """Return whether DVC's run-cache (``runs/``) lies beside the objects."""
+
+
+class Store(Source, Protocol):
+    """A DVC remote that is filled."""
+
+    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+        """Write ``item``; nothing becomes visible unless ``chunks`` ends without an exception.
+
+        The check therefore stands inside ``chunks``, as its last step. An exception of ``chunks``
+        leaves what was visible before, leaves nothing behind that costs room, and passes
+        unchanged. An object that is there already is replaced in one step: a reader sees the old
+        or the new one. Memory does not grow with the object. After the return, the object
+        survives a power cut.
+        """
+
+    def clean(self) -> int:
+        """Remove what killed writers left over, not what others are writing; return how many."""
+
+
+class ReadOnly:
+    """The reading half of a store, and nothing else of it."""
+
+    __slots__ = ("_holds_run_cache", "_list_objects", "_name", "_place", "_read")
+
+    def __init__(self, store: Source) -> None:
+        self._name = store.name
+        self._place = store.place
+        self._list_objects = store.list_objects
+        self._read = store.read
+        self._holds_run_cache = store.holds_run_cache
+
+    @property
+    def name(self) -> str:
+        """The remote's name in DVC's configuration."""
+        return self._name
+
+    @property
+    def place(self) -> str:
+        """Where the remote is, for people."""
+        return self._place
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        """Yield every object; see :meth:`Source.list_objects`."""
+        return self._list_objects()
+
+    def read(self, item: StoredObject) -> Iterator[bytes]:
+        """Yield the bytes of ``item``; see :meth:`Source.read`."""
+        return self._read(item)
+
+    def holds_run_cache(self) -> bool:
+        """Return whether the run-cache lies beside the objects."""
+        return self._holds_run_cache()

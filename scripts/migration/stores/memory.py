@@ -1,0 +1,57 @@
+"""A store in memory: the smallest thing that keeps the contract; for tests and examples."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import TYPE_CHECKING
+
+from scripts.errors import ObjectMissing
+from scripts.migration.model import StoredObject, object_at
+from scripts.migration.store import CHUNK_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class MemoryStore:
+    """A :class:`~scripts.migration.store.Store` whose bytes live in ``contents``, by key."""
+
+    def __init__(self, name: str = "memory", contents: dict[str, bytes] | None = None) -> None:
+        self.name = name
+        self.place = f"memory:{name}"
+        self.contents = {} if contents is None else contents
+        self._lock = threading.Lock()
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        """Yield every object."""
+        with self._lock:
+            listed = sorted(self.contents.items())
+        for key, content in listed:
+            item = object_at(key)
+            if item is not None:
+                checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
+                yield StoredObject(item.oid, item.layout, len(content), checksum)
+
+    def read(self, item: StoredObject) -> Iterator[bytes]:
+        """Yield the bytes of ``item``."""
+        try:
+            content = self.contents[item.key]
+        except KeyError as error:
+            raise ObjectMissing(f"{self.name}: there is no object {item.key}.") from error
+        for start in range(0, len(content), CHUNK_BYTES):
+            yield content[start : start + CHUNK_BYTES]
+
+    def holds_run_cache(self) -> bool:
+        """Return whether there is a run-cache."""
+        return any(key.startswith("runs/") for key in self.contents)
+
+    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+        """Write ``item`` once ``chunks`` has ended well."""
+        content = b"".join(chunks)
+        with self._lock:
+            self.contents[item.key] = content
+
+    def clean(self) -> int:
+        """Remove nothing: nothing is ever left over."""
+        return 0

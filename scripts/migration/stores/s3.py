@@ -1,0 +1,126 @@
+"""A DVC remote in an S3 bucket, over obstore."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+from scripts.migration.model import StoredObject, object_at
+from scripts.migration.store import CHUNK_BYTES
+from scripts.migration.stores.s3_errors import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from obstore.store import S3Store as Bucket
+
+_PLAIN_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
+_LISTING_PAGE = 1000
+_MOST_PARTS = 9_000
+"""S3 takes 10,000; a part grows with an object of more than 72 GB."""
+_LARGE_AT_ONCE = 3
+_PARTS_AT_ONCE = 4
+"""Together they bound the memory of uploads: 3 x (4 + 1) parts of 8 MiB."""
+
+
+class S3Store:
+    """A :class:`~scripts.migration.store.Store` in a bucket.
+
+    Args:
+        name: The remote's name in DVC's configuration.
+        place: Its URL, for people.
+        bucket: obstore's client, its prefix set to the remote's path.
+    """
+
+    def __init__(self, name: str, place: str, bucket: Bucket) -> None:
+        self.name = name
+        self.place = place
+        self._bucket = bucket
+        self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
+
+    def list_objects(self) -> Iterator[StoredObject]:
+        """Yield every object; its checksum where the ETag is the MD5 of the whole."""
+        for prefix in self._object_prefixes():
+            for meta in self._list(prefix):
+                item = object_at(meta["path"])
+                if item is not None:
+                    checksum = _PLAIN_ETAG.fullmatch(meta["e_tag"] or "")
+                    yield StoredObject(
+                        item.oid, item.layout, meta["size"], checksum.group(1) if checksum else None
+                    )
+
+    def _object_prefixes(self) -> list[str]:
+        """The top of each layout, so that nothing else of the bucket is listed."""
+        top = set(self._prefixes_below(None))
+        legacy = sorted(prefix for prefix in top if re.fullmatch(r"[0-9a-f]{2}", prefix))
+        return [*(["files/md5"] if "files" in top else []), *legacy]
+
+    def _prefixes_below(self, prefix: str | None) -> list[str]:
+        import obstore  # noqa: PLC0415
+
+        with translated(self.place, self.name):
+            return list(obstore.list_with_delimiter(self._bucket, prefix)["common_prefixes"])
+
+    def _list(self, prefix: str) -> Iterator[Any]:
+        import obstore  # noqa: PLC0415
+
+        with translated(self.place, self.name):
+            for page in obstore.list(self._bucket, prefix, chunk_size=_LISTING_PAGE):
+                yield from page
+
+    def read(self, item: StoredObject) -> Iterator[bytes]:
+        """Yield the bytes of ``item``, each piece by a request of its own.
+
+        No request lasts long, so a time limit on requests does not limit the size of objects.
+        """
+        import obstore  # noqa: PLC0415
+
+        size_bytes = item.size_bytes
+        if size_bytes is None or size_bytes <= CHUNK_BYTES:
+            with translated(self.place, self.name, item.key):
+                content = obstore.get(self._bucket, item.key).bytes().to_bytes()
+            yield content
+            return
+        for start in range(0, size_bytes, CHUNK_BYTES):
+            end = min(start + CHUNK_BYTES, size_bytes)
+            with translated(self.place, self.name, item.key):
+                piece = obstore.get_range(self._bucket, item.key, start=start, end=end).to_bytes()
+            yield piece
+
+    def holds_run_cache(self) -> bool:
+        """Return whether there is a run-cache."""
+        return "runs" in self._prefixes_below(None)
+
+    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+        """Write ``item``: in one request if it is small, else in parts.
+
+        The server makes an upload in parts visible only when it is completed, and obstore aborts it
+        when ``chunks`` raises. Requests are signed with the SHA-256 of their body, so what is
+        damaged on the way is refused.
+        """
+        import obstore  # noqa: PLC0415
+
+        pieces = iter(chunks)
+        head = []
+        head_bytes = 0
+        for piece in pieces:
+            head.append(piece)
+            head_bytes += len(piece)
+            if head_bytes > CHUNK_BYTES:
+                break
+        else:
+            with translated(self.place, self.name, item.key):
+                obstore.put(self._bucket, item.key, b"".join(head), use_multipart=False)
+            return
+        part_bytes = max(CHUNK_BYTES, (item.size_bytes or 0) // _MOST_PARTS)
+        with self._large, translated(self.place, self.name, item.key):
+            obstore.put(
+                self._bucket, item.key, itertools.chain(head, pieces), use_multipart=True,
+                chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
+            )  # fmt: skip
+
+    def clean(self) -> int:
+        """Remove nothing: unfinished uploads in parts may be another program's."""
+        return 0

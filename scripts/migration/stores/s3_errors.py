@@ -1,0 +1,107 @@
+"""What S3 and obstore call their troubles, said in Slipway's words.
+
+A server's answer may quote the request (its key id, its signature), so no text of it is passed on:
+only the code of the error and the HTTP status are.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from scripts.errors import (
+    AccessDenied,
+    Corrupted,
+    ObjectMissing,
+    SlipwayError,
+    StoreError,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
+_STATUS = re.compile(r"status code: (\d{3})")
+_DENIED_CODES = {
+    "AccessDenied",
+    "AllAccessDisabled",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+}
+_REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"}
+_PASSING_CODES = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
+_PASSING_STATUS = {"408", "429", "500", "502", "503", "504"}
+_DAMAGED_CODES = {"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"}
+
+
+@contextmanager
+def translated(place: str, name: str, key: str = "") -> Iterator[None]:
+    """Raise obstore's errors as Slipway's; errors of ours pass unchanged.
+
+    Args:
+        place: The remote's URL; becomes part of the message.
+        name: The remote's name.
+        key: The object that the work is about; empty for the bucket as a whole.
+
+    Raises:
+        StoreError: Or the one of its branches that fits.
+    """
+    import obstore.exceptions  # noqa: PLC0415
+
+    try:
+        yield
+    except SlipwayError:
+        raise
+    except (obstore.exceptions.BaseError, FileNotFoundError, TimeoutError) as error:
+        raise _as_ours(error, place, name, key) from error
+
+
+def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  # noqa: PLR0911
+    import obstore.exceptions  # noqa: PLC0415
+
+    text = str(error)
+    code = _first(_CODE, text)
+    status = _first(_STATUS, text)
+    what = f"{name}: {key}" if key else f"{name} ({place})"
+    told = " ".join(part for part in (status, code) if part) or "no answer"
+    if code == "NoSuchBucket" or (not key and status == "404"):
+        return StoreError(
+            f"{name}: there is no bucket {_bucket_of(place)}.",
+            hint="Create it, or mend the remote's url and endpoint (`dvc remote modify`).",
+        )
+    if code in _REGION_CODES or status in {"301", "307"}:
+        return StoreError(
+            f"{what}: the bucket is in another region ({told}).",
+            hint=f"Set it: `dvc remote modify {name} region REGION`.",
+        )
+    denied = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
+    if isinstance(error, denied) or code in _DENIED_CODES or status in {"401", "403"}:
+        return AccessDenied(
+            f"{what}: the store refuses the credentials ({told}).",
+            hint="Check the keys and what they may do: list, read and write objects.",
+        )
+    if isinstance(error, FileNotFoundError):
+        return ObjectMissing(f"{what} is not there.")
+    if code in _DAMAGED_CODES:
+        return StoreUnavailable(f"{what}: damaged on the way, and refused ({told}).")
+    if status == "416":
+        return Corrupted(f"{what} is shorter than it was when it was listed.")
+    if not status or status in _PASSING_STATUS or code in _PASSING_CODES:
+        return StoreUnavailable(
+            f"{what}: the store does not answer as it should ({told}).",
+            hint="Check the endpoint and the network, then run the same command again.",
+        )
+    return StoreError(f"{what}: the store refused the request ({told}).")
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    match = pattern.search(text)
+    return match.group(1) if match else ""
+
+
+def _bucket_of(place: str) -> str:
+    return place.split("://", 1)[-1].split("/", 1)[0]

@@ -1,0 +1,80 @@
+"""Copy objects: one, and one shard, which is the unit of work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+from scripts.errors import Corrupted, ObjectMissing, StoreError
+from scripts.migration.digest import digest_for
+from scripts.migration.model import Evidence, Outcome, Status
+from scripts.migration.retry import retrying
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scripts.migration.model import StoredObject
+    from scripts.migration.store import Source, Store
+    from scripts.migration.workers import Stop
+
+Advance = Callable[[int], None]
+
+
+def copy_object(
+    item: StoredObject, source: Source, target: Store, *, stop: Stop, advance: Advance
+) -> Outcome:
+    """Copy one object, hashing it on the way.
+
+    The target publishes the object only when the stream that it is given ends without an exception,
+    and the check is the stream's last step: an object that fails it is never visible in the target.
+
+    Args:
+        item: The object to copy, as the source lists it (``size_bytes`` in bytes).
+        source: The store to read from. It cannot be written to.
+        target: The store to write to.
+        stop: Asked before every piece.
+        advance: Told the bytes of every piece read.
+
+    Returns:
+        The outcome, with ``Evidence.HASHED_IN_FLIGHT``: the bytes sent were right. That the target
+        kept them is for ``verify`` to show.
+
+    Raises:
+        Corrupted: The source's bytes do not hash to the object's name.
+        StoreError: Either store failed. Retrying is the caller's decision.
+    """
+    target.publish(item, _checked(item, source, stop, advance))
+    return Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT)
+
+
+def _checked(item: StoredObject, source: Source, stop: Stop, advance: Advance) -> Iterator[bytes]:
+    digest = digest_for(item)
+    for chunk in source.read(item):
+        stop.check()
+        digest.update(chunk)
+        yield chunk
+        advance(len(chunk))
+    if not digest.matches(item):
+        raise Corrupted(f"{source.name}: the bytes of {item.key} do not hash to its name.")
+
+
+def copy_shard(
+    items: Iterable[StoredObject], source: Source, target: Store, *, stop: Stop, advance: Advance
+) -> list[Outcome]:
+    """Copy the objects of one shard, one after the other; each gets exactly one outcome.
+
+    Running it again is harmless: an object is replaced by the same bytes in one step.
+    """
+    return [_copy_or_tell(item, source, target, stop, advance) for item in items]
+
+
+def _copy_or_tell(
+    item: StoredObject, source: Source, target: Store, stop: Stop, advance: Advance
+) -> Outcome:
+    try:
+        return retrying(lambda: copy_object(item, source, target, stop=stop, advance=advance), stop)
+    except Corrupted as error:
+        return Outcome(item, Status.CORRUPT, reason=error.message)
+    except ObjectMissing as error:
+        return Outcome(item, Status.MISSING, reason=error.message)
+    except StoreError as error:
+        return Outcome(item, Status.FAILED, reason=error.message)
