@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE_IMAGE = "python:3.9-slim-bookworm"
 DEFAULT_PORTS = "8888,6006"
 """JupyterLab's and TensorBoard's own ports."""
+DEFAULT_OBJECT_STORE_PORT = 9000
 LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
 """What DVC's ``cache.type`` may list."""
 PROXY_KEYS = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -44,6 +45,7 @@ OWN_KEYS = (
     "DVC_REMOTE_S3_ENDPOINT_URL",
     "DVC_REMOTE_S3_REGION",
     "GPU",
+    "OBJECT_STORE_PORT",
     "PORTS",
     "SHM_SIZE",
 )
@@ -76,6 +78,7 @@ class ContainerSettings:
     shm_size: str = "8gb"
     gpu: str = "auto"
     ca_bundle: Path | None = None
+    object_store_port: int = DEFAULT_OBJECT_STORE_PORT
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,9 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
             shm_size=source.read("SHM_SIZE", "8gb", _size),
             gpu=source.read("GPU", "auto", lambda value: _one_of(value, ("auto", "off"))),
             ca_bundle=source.read("CA_BUNDLE", "", lambda value: _path(value, root)),
+            object_store_port=source.read(
+                "OBJECT_STORE_PORT", str(DEFAULT_OBJECT_STORE_PORT), _port_number
+            ),
         ),
         dvc=DvcSettings(
             cache_dir=source.read("DVC_CACHE_DIR", "", lambda value: _path(value, root)),
@@ -270,6 +276,12 @@ def parse_ports(value: str) -> tuple[Port, ...]:
     if twice:
         raise ValueError(f"host port {twice[0]} stands twice")
     return tuple(ports)
+
+
+def _port_number(value: str) -> int:
+    if not value.isdigit() or not 0 < int(value) < 65536:
+        raise ValueError(f"'{value}' is not a port, 1 to 65535")
+    return int(value)
 
 
 def _image(value: str) -> str:

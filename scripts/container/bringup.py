@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.container import image
+from scripts.container.engines.docker import DockerEngine
 from scripts.container.model import (
     BASE_LABEL,
     DEBIAN_BASE_IMAGE,
     SERVICE,
     Action,
     Observed,
+    Status,
 )
 from scripts.container.overlay import OVERLAY
 from scripts.container.plan import IMAGE_FILES, SERVICE_FILES, plan_container, project_name
@@ -22,6 +24,7 @@ from scripts.crossing.network import find_ca_bundle, port_taken, proxy_names
 from scripts.crossing.paths import check_sources
 from scripts.errors import ContainerError, SlipwayError, ToolMissing
 from scripts.report import write_text
+from scripts.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +32,18 @@ if TYPE_CHECKING:
     from scripts.container.engine import Engine
     from scripts.container.model import ContainerFacts, ContainerPlan
     from scripts.progress import Progress
-    from scripts.settings import Settings
 
 _MINIMUM_COMPOSE = (2, 24, 4)
 """The first compose that knows ``!override``; see its release notes."""
+
+
+def connect(root: Path) -> tuple[Settings, Engine]:
+    """Return the settings of a workspace and the engine of this machine, not asked anything yet.
+
+    Raises:
+        SettingsError: The settings are not valid.
+    """
+    return read_settings(root), DockerEngine()
 
 
 def observe(
@@ -104,10 +115,11 @@ def apply_plan(
     settings: Settings,
     engine: Engine,
     progress: Progress,
-    *,
-    build_only: bool = False,
-) -> None:
+) -> tuple[ContainerPlan, ContainerFacts]:
     """Do what the plan says. A container that runs goes on running until its successor can start.
+
+    Returns:
+        The plan as it was carried out (the base's name may have changed) and the container.
 
     Raises:
         SlipwayError: A step failed; a container that ran before runs again, as it was.
@@ -116,29 +128,72 @@ def apply_plan(
     overlay_before = _text(plan.root / OVERLAY)
     try:
         plan = write_plan(plan, settings, engine, progress)
-        if not build_only:
+        if plan.steps:
             _require_free_ports(plan, before)
         if plan.needs(Action.BUILD):
             image.build_image(engine, plan.root, progress)
-        if not build_only and plan.steps:
+        if plan.steps:
             if before is not None and before.running:
                 _rehearse(plan, engine, progress)
             with progress.phase("starting the container"):
                 engine.compose(plan.root, ["up", "--detach", "--no-build", SERVICE])
-            _require_started(plan, engine)
+        return plan, _require_started(plan, engine)
     except (SlipwayError, KeyboardInterrupt):
         _restore(plan, before, overlay_before, engine)
         raise
 
 
-def require_running(plan: ContainerPlan, engine: Engine) -> ContainerFacts:
-    """Return the running container of a plan.
+def build(
+    plan: ContainerPlan,
+    settings: Settings,
+    engine: Engine,
+    progress: Progress,
+    *,
+    pull: bool = False,
+    no_cache: bool = False,
+) -> None:
+    """Build the image whether or not anything has changed; a running container goes on as it is.
+
+    Args:
+        plan: What to build.
+        settings: Where the plan comes from.
+        engine: The engine that builds.
+        progress: Told what happens.
+        pull: Ask a registry for the base image first, even if it is here.
+        no_cache: Build every layer anew.
 
     Raises:
-        ContainerError: There is none, or it is stopped.
+        SlipwayError: A step failed; the image that was there keeps its name.
     """
-    container = engine.container(plan.project, SERVICE)
-    return running_only(container)
+    overlay_before = _text(plan.root / OVERLAY)
+    try:
+        if pull:
+            image.refresh_base(settings.container.base_image, engine, progress)
+            plan = make_plan(settings, engine)
+        plan = write_plan(plan, settings, engine, progress)
+        image.require_python(plan.base_name, engine)
+        options = ("--no-cache",) if no_cache else ()
+        image.build_image(engine, plan.root, progress, options=options)
+    except (SlipwayError, KeyboardInterrupt):
+        if overlay_before:
+            write_text(plan.root / OVERLAY, overlay_before)
+        raise
+
+
+def take_down(settings: Settings, engine: Engine, progress: Progress) -> None:
+    """Stop and remove the workspace's containers; images, volumes and the workspace stay."""
+    if not (settings.root / OVERLAY).exists():
+        progress.say("There is nothing to take down.")
+        return
+    with progress.phase("stopping the container"):
+        engine.compose(settings.root, ["--profile", "*", "down", "--remove-orphans"])
+    progress.say("The container is gone; its image, its volumes and the workspace are kept.")
+
+
+def read_status(settings: Settings, engine: Engine) -> Status:
+    """Return the container's state beside what it would be after ``up``; changes nothing."""
+    observed = observe(settings, engine)
+    return Status(plan_container(settings, observed), observed.container)
 
 
 def find_running(root: Path, engine: Engine) -> ContainerFacts:
@@ -147,15 +202,7 @@ def find_running(root: Path, engine: Engine) -> ContainerFacts:
     Raises:
         ContainerError: There is none, or it is stopped.
     """
-    return running_only(engine.container(project_name(root), SERVICE))
-
-
-def running_only(container: ContainerFacts | None) -> ContainerFacts:
-    """Return ``container`` if it runs.
-
-    Raises:
-        ContainerError: There is none, or it is stopped.
-    """
+    container = engine.container(project_name(root), SERVICE)
     if container is None or not container.running:
         state = "is stopped" if container else "does not exist yet"
         raise ContainerError(f"The container {state}.", hint="`./inv up` starts it.")
@@ -172,12 +219,6 @@ def _base_name(wanted: str, labels: Mapping[str, str], engine: Engine) -> str:
 
 
 def _require_compose(version: str) -> None:
-    if not version:
-        raise ToolMissing(
-            "The Docker engine answers, but `docker compose` is not installed.",
-            hint="`./inv engine` installs it (Debian, Ubuntu); else see "
-            "https://docs.docker.com/compose/install/.",
-        )
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
     if numbers < _MINIMUM_COMPOSE:
         wanted = ".".join(map(str, _MINIMUM_COMPOSE))
@@ -208,10 +249,10 @@ def _rehearse(plan: ContainerPlan, engine: Engine, progress: Progress) -> None:
         engine.compose(plan.root, ["run", "--rm", "--no-deps", "--no-TTY", SERVICE, "true"])
 
 
-def _require_started(plan: ContainerPlan, engine: Engine) -> None:
+def _require_started(plan: ContainerPlan, engine: Engine) -> ContainerFacts:
     container = engine.container(plan.project, SERVICE)
     if container is not None and container.running:
-        return
+        return container
     printed = engine.logs(container.container_id, lines=10) if container else ""
     raise ContainerError(
         f"The container stopped as soon as it was started.\n{printed}".rstrip(),

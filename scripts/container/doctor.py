@@ -65,7 +65,7 @@ def prove(
         "token": token,
         "token_file": f"{plan.workspace}/.slipway/{token_file.name}",
         "answer_file": f"{plan.workspace}/.slipway/{answer_file.name}",
-        "cache_dir": cache_directory(plan),
+        "cache_dir": plan.cache_directory,
         "index_url": next((environ[key] for key in _INDEX_KEYS if environ.get(key)), _DEFAULT_INDEX),
     }
     answer_file.unlink(missing_ok=True)
@@ -92,14 +92,6 @@ def require_works(proof: Proof) -> None:
             f"The container runs, but not everything works inside: {names}.",
             hint="The table says what to do for each; `./inv doctor` asks again.",
         )
-
-
-def cache_directory(plan: ContainerPlan) -> str:
-    """Return where the DVC cache is inside: its own mount, or the workspace's ``.dvc/cache``."""
-    for mount in plan.mounts:
-        if mount.key == "DVC_CACHE_DIR":
-            return mount.target
-    return f"{plan.workspace}/.dvc/cache"
 
 
 def _ask(asked: Mapping[str, Any], container: ContainerFacts, engine: Engine) -> dict[str, Any]:

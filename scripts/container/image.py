@@ -13,11 +13,14 @@ from scripts.errors import CommandFailed, ContainerError
 from scripts.process import run_followed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scripts.container.engine import Engine
     from scripts.progress import Progress
 
 DEBIAN_SUITE = "bullseye"
 """The Debian release whose python3 is 3.9."""
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DEBIAN_MIRROR = "http://deb.debian.org/debian"
 _DEBIAN_ARCHIVE = "http://archive.debian.org/debian"
 _BASE_PACKAGES = ("ca-certificates", "python3", "python3-dev", "python3-venv")
@@ -55,6 +58,15 @@ def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress
     make_debian_base(engine, root, progress)
 
 
+def refresh_base(name: str, engine: Engine, progress: Progress) -> None:
+    """Ask a registry for a newer base image; without an answer, what is here has to do."""
+    try:
+        with progress.phase(f"pulling {name}"):
+            engine.pull(name)
+    except (ImageRefused, ImageUnreachable) as error:
+        progress.say(f"{error.message}; the base image that is here is used.")
+
+
 def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
     """Make the image ``DEBIAN_BASE_IMAGE`` from Debian's packages.
 
@@ -67,22 +79,16 @@ def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
     )
     archive = root / ".slipway" / "base.tar"
     archive.parent.mkdir(exist_ok=True)
-    packages = ",".join((*_BASE_PACKAGES, *system_packages(root)))
-    failures = []
+    packages = ",".join(dict.fromkeys((*_BASE_PACKAGES, *system_packages(root))))
+    failures: list[CommandFailed] = []
     try:
-        for mirror in dict.fromkeys((host_mirror(), _DEBIAN_MIRROR, _DEBIAN_ARCHIVE)):
-            command = [
-                "mmdebstrap", "--variant=minbase", "--quiet",
-                "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg",
-                f"--include={packages}", DEBIAN_SUITE, str(archive),
-                f"deb {mirror} {DEBIAN_SUITE} main",
-                f"deb {mirror}-security {DEBIAN_SUITE}-security main",
-            ]  # fmt: skip
+        for sources in _debian_sources():
             try:
                 with progress.phase("fetching Debian packages"):
-                    run_followed(command, follow=lambda _line: None)
+                    _bootstrap(archive, packages, sources)
             except CommandFailed as error:
                 failures.append(error)
+                progress.say(f"Not from {sources[-1]}: {_reason(error)}")
                 continue
             with progress.phase("importing the base image"):
                 engine.import_image(archive, DEBIAN_BASE_IMAGE)
@@ -90,9 +96,34 @@ def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
     finally:
         archive.unlink(missing_ok=True)
     raise ContainerError(
-        f"No Debian mirror gave a Python 3.9 base.\n{failures[0].message}",
+        f"No Debian mirror gave a Python 3.9 base.\n  {_reason(failures[0])}",
         hint="Set BASE_IMAGE in .env to an image that this machine has, or connect it.",
     ) from failures[0]
+
+
+def _debian_sources() -> Iterator[tuple[str, ...]]:
+    """Yield lines of sources.list to try: with security updates first, Debian's archive last.
+
+    A mirror may hold an old release's security updates in part only; what it lists and does not
+    hold ends the attempt.
+    """
+    for mirror in dict.fromkeys((host_mirror(), _DEBIAN_MIRROR, _DEBIAN_ARCHIVE)):
+        release = f"deb {mirror} {DEBIAN_SUITE} main"
+        yield release, f"deb {mirror}-security {DEBIAN_SUITE}-security main"
+        yield (release,)
+
+
+def _bootstrap(archive: Path, packages: str, sources: tuple[str, ...]) -> None:
+    command = [
+        "mmdebstrap", "--variant=minbase", f"--keyring={_KEYRING}", f"--include={packages}",
+        DEBIAN_SUITE, str(archive), *sources,
+    ]  # fmt: skip
+    run_followed(command, follow=lambda _line: None)
+
+
+def _reason(error: CommandFailed) -> str:
+    lines = [line for line in error.stderr.splitlines() if line.startswith("E: ")]
+    return lines[0][3:] if lines else error.message
 
 
 def host_mirror(sources: Path = Path("/etc/apt")) -> str:

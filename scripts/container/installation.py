@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from scripts import process
 from scripts.container.engine import EngineMissing, EngineUnavailable
@@ -17,7 +17,7 @@ from scripts.container.packages import (
     os_release,
     refresh_package_lists,
 )
-from scripts.errors import ContainerError
+from scripts.errors import ContainerError, SlipwayError, ToolMissing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,36 @@ def plan_installation(release: Mapping[str, str], platform: str) -> Installation
         f"Slipway installs an engine on Debian and Ubuntu only; this is {name}.",
         hint="See https://docs.docker.com/engine/install/, then run the same command again.",
     )
+
+
+def ensure_engine(
+    engine: Engine, confirm: Callable[[str], bool], progress: Progress
+) -> None:
+    """Have an engine with compose that answers: the one that is there, or one that is installed.
+
+    Args:
+        engine: The engine to ask.
+        confirm: Asks the person before anything is installed.
+        progress: Told what happens.
+
+    Raises:
+        ContainerError: None answers, and the person does not want one installed, or it cannot be.
+        ToolMissing: The engine has no compose, and the person does not want it installed.
+    """
+    try:
+        if engine.facts().compose_version:
+            return
+        problem: SlipwayError = ToolMissing(
+            "The Docker engine answers, but `docker compose` is not installed.",
+            hint="`./inv engine` installs it (Debian, Ubuntu); else see "
+            "https://docs.docker.com/compose/install/.",
+        )
+    except EngineMissing as error:
+        problem = error
+    plan_installation(os_release(), sys.platform)  # says what to do where it cannot be installed
+    if not confirm(f"{problem.message} Install and start one from this system's packages?"):
+        raise problem
+    install_engine(engine, progress)
 
 
 def install_engine(engine: Engine, progress: Progress) -> None:

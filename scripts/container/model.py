@@ -114,6 +114,7 @@ class ContainerPlan:
     project: str
     image: str
     workspace: str
+    cache_directory: str
     identity: Identity
     mounts: tuple[Mount, ...]
     ports: tuple[Port, ...]
@@ -137,6 +138,7 @@ class ContainerPlan:
             "image": self.image,
             "base_image": self.base_name,
             "workspace": self.workspace,
+            "cache_directory": self.cache_directory,
             "user": {
                 "name": self.identity.username,
                 "uid": self.identity.uid,
@@ -166,6 +168,27 @@ class ContainerPlan:
                 {"action": step.action.value, "reason": step.reason} for step in self.steps
             ],
             "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Status:
+    """The container as it is, beside what ``up`` would make of it."""
+
+    plan: ContainerPlan
+    container: ContainerFacts | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the status for programs."""
+        found = self.container
+        return {
+            "schema_version": 1,
+            "container": found.name if found else None,
+            "running": bool(found and found.running),
+            "health": found.health if found else "",
+            "image": self.plan.image,
+            "workspace": self.plan.workspace,
+            "up_to_date": not self.plan.steps,
         }
 
 

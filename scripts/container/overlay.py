@@ -14,7 +14,7 @@ from scripts.crossing.git import git_environment
 from scripts.crossing.network import CA_TARGET, trust_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from scripts.crossing.identity import Identity
@@ -29,7 +29,7 @@ def render_overlay(
     project: str,
     image: str,
     build_args: Mapping[str, str],
-    proxies: Iterable[str],
+    proxies: Sequence[str],
     inputs: str,
     fingerprint: str,
     workspace: str,
@@ -63,7 +63,7 @@ def render_overlay(
         environment.update(trust_environment())
         volumes.append(_bind(str(ca_bundle), CA_TARGET, read_only=True))
     labels = {INPUTS_LABEL: inputs, BASE_LABEL: build_args["BASE_IMAGE"]}
-    args = {**build_args, **dict.fromkeys(proxies, None)}
+    args = {**build_args, **dict.fromkeys(proxies)}
     lines = [
         "# Written by `./inv up` and `./inv plan` for this machine; edit .env instead.",
         f"name: {_text(project)}",
@@ -73,7 +73,6 @@ def render_overlay(
         "    build:",
         f"      args: {_text(args)}",
         f"      labels: {_text(labels)}",
-        *(["      secrets: [ca]"] if ca_bundle is not None else []),
         f"    labels: {_text({PLAN_LABEL: fingerprint})}",
         f"    user: {_text(f'{identity.uid}:{identity.gid}')}",
         f"    working_dir: {_text(workspace)}",
@@ -83,6 +82,9 @@ def render_overlay(
         f"    ports: !override {_text([_published(port) for port in ports])}",
         f"    shm_size: {_text(shm_size)}",
         *_gpu_lines(gpu),
+        "  object-store:",
+        "    build:",
+        f"      args: {_text({'BASE_IMAGE': build_args['BASE_IMAGE'], **dict.fromkeys(proxies)})}",
     ]
     if ca_bundle is not None:
         lines += ["secrets:", "  ca:", f"    file: {_text(str(ca_bundle))}"]

@@ -87,6 +87,7 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
         project=project,
         image=image,
         workspace=workspace,
+        cache_directory=str(settings.dvc.cache_dir or f"{workspace}/.dvc/cache"),
         identity=identity,
         mounts=mounts,
         ports=settings.container.ports,

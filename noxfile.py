@@ -1,0 +1,44 @@
+"""What is checked and tested, and where: `nox` inside runs all but `integration`, which is the host's."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.4"
+nox.options.sessions = ["lint", "types", "layers", "tests"]
+nox.options.error_on_missing_interpreters = True
+
+_IN_IMAGE = {"venv_backend": "none"}
+"""Inside, the image *is* the environment: what passes here passes in what people use."""
+
+
+@nox.session(**_IN_IMAGE)
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(**_IN_IMAGE)
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.run("mypy")
+
+
+@nox.session(**_IN_IMAGE)
+def layers(session: nox.Session) -> None:
+    """Check who imports whom."""
+    session.run("lint-imports")
+
+
+@nox.session(**_IN_IMAGE)
+def tests(session: nox.Session) -> None:
+    """Run unit and contract tests."""
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def integration(session: nox.Session) -> None:
+    """Run the host's tests against the real engine."""
+    session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
+    session.run("pytest", *(session.posargs or ["tests/integration"]))

@@ -1,0 +1,122 @@
+"""How heart 1 looks: the plan, the proof and the state of the container as rich renderables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from scripts.container.model import Gpu, Verdict
+from scripts.report import duration_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from scripts.container.model import ContainerPlan, Proof, Status
+
+_MARKS = {
+    Verdict.WORKS: ("✓", "green"),
+    Verdict.WARNING: ("!", "yellow"),
+    Verdict.FAILED: ("✗", "bold red"),
+}
+
+
+def plan_view(plan: ContainerPlan) -> RenderableType:
+    """Return the plan: what the container will be, and what is done for it."""
+    facts = _pairs()
+    identity = plan.identity
+    facts.add_row("project", plan.project)
+    facts.add_row("base image", plan.base_name)
+    facts.add_row("user inside", f"{identity.username} ({identity.uid}:{identity.gid})")
+    facts.add_row("workspace", plan.workspace)
+    facts.add_row("DVC cache", plan.cache_directory)
+    for mount in plan.mounts[1:]:
+        access = " (read-only)" if mount.read_only else ""
+        facts.add_row("mount", f"{mount.source}{access}  {mount.purpose}")
+    facts.add_row("ports", ", ".join(_port(plan)) or "none")
+    facts.add_row("GPU", "none" if plan.gpu is Gpu.NONE else plan.gpu.value)
+    facts.add_row("certificates", str(plan.ca_bundle) if plan.ca_bundle else "the image's own")
+    return Group(facts, "", steps_view(plan))
+
+
+def steps_view(plan: ContainerPlan) -> RenderableType:
+    """Return only what a person should know and what will be done, and why."""
+    return Group(*_notes(plan), *_steps(plan))
+
+
+def _steps(plan: ContainerPlan) -> list[Text]:
+    if not plan.steps:
+        return [Text("Nothing to do: the container runs as planned.", style="green")]
+    return [
+        Text.assemble((f"{number}. ", "bold"), step.action.value, (f"  ({step.reason})", "dim"))
+        for number, step in enumerate(plan.steps, 1)
+    ]
+
+
+def welcome_view(plan: ContainerPlan) -> RenderableType:
+    """Return what a person may do next."""
+    facts = _pairs()
+    facts.add_row("./inv shell", f"work inside, in {plan.workspace}")
+    facts.add_row("./inv attach", "open VS Code on it")
+    facts.add_row("./inv demo", "see a data set move from a disk to S3, verified")
+    return facts
+
+
+def proof_view(proof: Proof) -> RenderableType:
+    """Return the proof as one table, with a hint for each row that needs one."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"Asked from inside, in {duration_text(proof.elapsed_s)}",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("")
+    table.add_column("what", no_wrap=True)
+    table.add_column("seen", overflow="fold")
+    hints = any(check.hint for check in proof.checks)
+    if hints:
+        table.add_column("what to do", overflow="fold")
+    for check in proof.checks:
+        mark, style = _MARKS[check.verdict]
+        cells = [Text(mark, style=style), Text(check.name), Text(check.seen)]
+        table.add_row(*cells, *([Text(check.hint)] if hints else []))
+    return table
+
+
+def status_view(status: Status) -> RenderableType:
+    """Return the state of the container."""
+    plan, container = status.plan, status.container
+    facts = _pairs()
+    if container is None:
+        facts.add_row("container", "none yet; `./inv up` makes it")
+        return facts
+    state = "running" if container.running else "stopped"
+    facts.add_row("container", container.name)
+    facts.add_row("state", f"{state}, {container.health}" if container.health else state)
+    facts.add_row("image", plan.image)
+    facts.add_row("workspace", plan.workspace)
+    facts.add_row("ports", ", ".join(_port(plan)) or "none")
+    facts.add_row("up to date", "no, `./inv up` brings it there" if plan.steps else "yes")
+    return facts
+
+
+def _pairs() -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _notes(plan: ContainerPlan) -> list[Text]:
+    return [Text.assemble(("note  ", "bold yellow"), note) for note in plan.notes]
+
+
+def _port(plan: ContainerPlan) -> list[str]:
+    return [
+        f"{port.host_address}:{port.host_port}"
+        + ("" if port.host_port == port.container_port else f" -> {port.container_port}")
+        for port in plan.ports
+    ]

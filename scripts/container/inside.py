@@ -1,0 +1,169 @@
+"""Commands inside: run one in the running container, with the person's terminal and secrets.
+
+Values reach the command through docker's own environment, by name, so that neither the command
+line nor `docker inspect` shows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote
+
+from scripts import process
+from scripts.container.bringup import connect, find_running
+from scripts.crossing.paths import workspace_target
+from scripts.errors import SettingsError
+from scripts.settings import KNOWN_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from scripts.container.model import ContainerFacts
+    from scripts.settings import Settings
+
+_TERMINAL_KEYS = ("TERM", "COLORTERM", "NO_COLOR", "LANG")
+
+
+def is_inside(environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether this process runs in the container."""
+    return bool(environ.get("SLIPWAY_CONTAINER"))
+
+
+def command_inside(
+    container: ContainerFacts,
+    argv: Sequence[str],
+    *,
+    workdir: str,
+    names: Sequence[str],
+    terminal: bool,
+) -> list[str]:
+    """Return the docker command that runs ``argv`` inside; pure.
+
+    Args:
+        container: The running container.
+        argv: The command and its arguments.
+        workdir: Where it runs inside.
+        names: Names of the variables that it gets; docker takes the values from its own environment.
+        terminal: Whether it gets a terminal.
+    """
+    variables = [word for name in names for word in ("--env", name)]
+    flags = ["--interactive", *(["--tty"] if terminal else [])]
+    return ["docker", "exec", *flags, *variables, "--workdir", workdir, container.container_id, *argv]
+
+
+def hand_over(root: Path, argv: Sequence[str], *, unless_inside: bool = False) -> None:
+    """Hand this terminal over to a command inside; its exit code becomes this process's.
+
+    Args:
+        root: The workspace, whose container runs.
+        argv: The command and its arguments.
+        unless_inside: Return, if this process runs inside already, instead of running ``argv``.
+
+    Raises:
+        ContainerError: The container does not run.
+    """
+    if is_inside():
+        if unless_inside:
+            return
+        process.become(argv)
+    settings, engine = connect(root)
+    command, values = _prepared(settings, find_running(root, engine), argv, os.environ)
+    process.become(command, env=values)
+
+
+def run_inside(settings: Settings, container: ContainerFacts, argv: Sequence[str],
+               added: Mapping[str, str]) -> int:
+    """Run a command inside on this terminal, with variables ``added``; return its exit code."""
+    command, values = _prepared(settings, container, argv, {**os.environ, **added}, tuple(added))
+    return process.run_shown(command, env=values)
+
+
+def become_logs(root: Path, *, follow: bool, lines: int) -> NoReturn:
+    """Hand this terminal over to what the container prints."""
+    engine = connect(root)[1]
+    container = find_running(root, engine)
+    flags = ["--follow"] if follow else []
+    process.become(["docker", "logs", "--tail", str(lines), *flags, container.container_id])
+
+
+def split_command(remainder: str) -> list[str]:
+    """Return the command that stands behind ``--``.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    argv = shlex.split(remainder)
+    if not argv:
+        raise SettingsError(
+            "There is no command to run.", hint="For example: ./inv exec -- python -V"
+        )
+    return argv
+
+
+def _prepared(
+    settings: Settings,
+    container: ContainerFacts,
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    added: Sequence[str] = (),
+) -> tuple[list[str], dict[str, str]]:
+    names = (*KNOWN_KEYS, *_TERMINAL_KEYS, *added)
+    passed = {key: environ[key] for key in names if environ.get(key)}
+    values = {**settings.passed, **passed}
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    workdir = _same_place(Path.cwd(), settings.root)
+    command = command_inside(
+        container, argv, workdir=workdir, names=sorted(values), terminal=terminal
+    )
+    return command, values
+
+
+def _same_place(here: Path, root: Path) -> str:
+    """Return the directory inside that is ``here`` outside; the workspace where there is none."""
+    workspace = workspace_target(root)
+    try:
+        relative = here.resolve().relative_to(root)
+    except ValueError:
+        return workspace
+    return f"{workspace}/{relative.as_posix()}" if relative.parts else workspace
+
+
+def path_inside(path: str, root: Path) -> str:
+    """Return where a file named outside is inside.
+
+    Raises:
+        SettingsError: It is not in the workspace, and so cannot be seen from inside.
+    """
+    absolute = Path(os.path.abspath(path))
+    try:
+        relative = absolute.relative_to(root)
+    except ValueError:
+        raise SettingsError(
+            f"{absolute} is outside the workspace, where the container cannot write.",
+            hint=f"Choose a path below {root}.",
+        ) from None
+    return f"{workspace_target(root)}/{relative.as_posix()}"
+
+
+def attach_uri(settings: Settings, container: ContainerFacts) -> str:
+    """Return the address under which VS Code attaches to a running container.
+
+    Its Dev Containers extension reads the container's name as JSON in hexadecimal digits.
+    """
+    name = json.dumps({"containerName": f"/{container.name}"}, separators=(",", ":"))
+    path = quote(workspace_target(settings.root))
+    return f"vscode-remote://attached-container+{name.encode().hex()}{path}"
+
+
+def attach_editor(settings: Settings, container: ContainerFacts) -> str:
+    """Open VS Code on a running container; return what to tell the person."""
+    uri = attach_uri(settings, container)
+    if not process.installed("code"):
+        return f"`code` is not on PATH. Where it is, open:\n  code --folder-uri {uri}"
+    process.run(["code", "--folder-uri", uri])
+    return f"VS Code opens {uri}"

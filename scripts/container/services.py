@@ -1,0 +1,31 @@
+"""Services beside the one that a person works in: the object store of the demo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.container.engine import Engine
+    from scripts.progress import Progress
+    from scripts.settings import Settings
+
+OBJECT_STORE = "object-store"
+DEMO_ENDPOINT = f"http://{OBJECT_STORE}:8080"
+"""Where the object store is inside; on the host it is published on 127.0.0.1."""
+DEMO_ACCESS_KEY = "slipway:demo"
+DEMO_SECRET_KEY = "slipway-demo"  # noqa: S105  no secret: it opens a store that only this machine reaches
+
+
+def start_object_store(settings: Settings, engine: Engine, progress: Progress) -> None:
+    """Build and start the object store, and wait until it answers; nothing if it does already.
+
+    Raises:
+        ContainerError: It cannot be built or started; the hint says what helps.
+        CommandFailed: Likewise, for a reason that is not known.
+    """
+    with progress.phase("starting the object store"):
+        engine.compose(
+            settings.root,
+            ["--profile", "demo", "up", "--detach", "--build", "--wait", OBJECT_STORE],
+            follow=lambda _line: None,
+        )
