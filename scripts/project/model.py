@@ -94,3 +94,14 @@ class InitResult:
     def changed(self) -> bool:
         """Whether anything changed."""
         return any(step.status is StepStatus.DONE for step in self.steps)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the result for programs."""
+        return {
+            "root": str(self.root),
+            "changed": self.changed,
+            "steps": [
+                {"name": step.name, "detail": step.detail, "status": step.status.value}
+                for step in self.steps
+            ],
+        }
