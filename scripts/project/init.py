@@ -9,17 +9,23 @@ from scripts.project.apply import apply
 from scripts.project.model import InitResult
 from scripts.project.observe import observe
 from scripts.project.plan import plan_init
+from scripts.report import count_text
 
 if TYPE_CHECKING:
+    from scripts.progress import Progress
     from scripts.settings import Settings
 
 
-def init_project(settings: Settings) -> InitResult:
+def init_project(settings: Settings, *, progress: Progress | None = None) -> InitResult:
     """Make the workspace a DVC project as the settings say; a second call changes nothing.
 
     Runs where DVC is installed: inside the container. Everything that can be refused is refused
     before anything changes. DVC's own choice about usage statistics (``core.analytics``) is left
     to the person.
+
+    Args:
+        settings: What to bring the project in line with.
+        progress: Where to tell of what may take long: giving files new links.
 
     Raises:
         SettingsError: The settings name a directory that cannot be used, or contradict the
@@ -31,6 +37,8 @@ def init_project(settings: Settings) -> InitResult:
     """
     facts = observe(settings)
     plan = plan_init(settings, facts)
+    if plan.relink and progress:
+        progress.say(f"Giving {count_text(len(plan.relink), 'tracked path')} the new link type")
     steps = apply(plan, settings.root, facts)
     if plan.changes:
         left = plan_init(settings, observe(settings)).changes
