@@ -32,46 +32,71 @@ python3 - <<'PYTHON'
 import re
 
 PARTS = {
-    # What builds the others, and the installer.
-    "uv": r"uv",
-    # 90 % of the bytes; moves with torch alone. triton needs setuptools, as do packages that
-    # come as source: it is pinned here like everything else instead of fetched by a build.
-    "heavy": r"torch|triton|nvidia-.*|setuptools",
-    # The biggest of the others; a layer that holds them keeps the last one quick to rewrite.
-    "big": r"ray|pyarrow|scipy|transformers|scikit-learn|pandas|numpy|matplotlib|botocore|torchvision"
-           r"|sympy|jupyterlab|wandb|babel|plotly|grpcio|uv|ruff|mypy|py-spy|hf-xet|debugpy|tensorboard.*",
+    # The installer, and what builds the few packages that come as source.
+    "tools": r"uv|setuptools",
+    # 80 % of the bytes, and moves with torch alone.
+    "heavy": r"torch|triton|nvidia-.*",
+    # Most of the remaining bytes: what else is added, removed or moved leaves them alone.
+    "big": r"botocore|datasets|debugpy|grpcio|hf-xet|hypothesis|jedi|jupyterlab|llvmlite|matplotlib"
+           r"|mypy|networkx|numba|numpy|obstore|pandas|pillow|plotly|py-spy|pyarrow|ray|ruff"
+           r"|scikit-learn|scipy|sympy|tensorboard|tensorboard-data-server|tokenizers|torchvision"
+           r"|transformers|uv|wandb",
 }
 pins = re.findall(r"^[^\s#].*(?:\n +--hash.*)*", open("/environment.lock").read(), re.MULTILINE)
+placed = set()
 for part, pattern in PARTS.items():
     mine = [pin for pin in pins if re.fullmatch(pattern, re.split("[=;@ ]", pin)[0])]
     open(f"/{part}.txt", "w").write("\n".join(mine) + "\n")
-open("/all.txt", "w").write("\n".join(pins) + "\n")
+    if part != "tools":
+        placed.update(mine)
+open("/rest.txt", "w").write("\n".join(pin for pin in pins if pin not in placed) + "\n")
 PYTHON
 END
 
 
-# uv at the version and with the hash of the lock, and how it is called.
+# uv and setuptools at the versions and with the hashes of the lock, and how uv is called.
 FROM python AS installer
-RUN --mount=type=bind,from=pins,source=/uv.txt,target=/uv.txt \
+RUN --mount=type=bind,from=pins,source=/tools.txt,target=/pins.txt \
     --mount=type=secret,id=ca <<'END'
 if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
 python3 -m venv /opt/bootstrap
 /opt/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir \
-    --no-compile --require-hashes --target /opt/uv -r /uv.txt
-cat >/opt/uv/install <<'INSTALL'
+    --no-compile --require-hashes --target /opt/installer -r /pins.txt
+cat >/opt/installer/install <<'INSTALL'
 #!/bin/sh -eu
-# install PINS: put the packages of a part of the lock into /opt/environment.
-#
-# umask 0: the venv is everybody's. The user inside has the host's uid, which is only known in the
-# last step; handing 8 GB over by chown would write them a second time.
-umask 0
+# install PINS: make /opt/environment and put the packages of one part of the lock into it.
 if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi
-export VIRTUAL_ENV=/opt/environment
-[ -d "$VIRTUAL_ENV" ] || /opt/uv/bin/uv --quiet venv --python python3 --prompt slipway "$VIRTUAL_ENV"
-exec /opt/uv/bin/uv pip install --no-deps --require-hashes --no-build-isolation -r "$1"
+# The user inside has the host's uid, which is only known in the last step. Handing the venv over
+# with chown would write its 8 GB a second time, so it is everybody's from the start.
+umask 0
+export VIRTUAL_ENV=/opt/environment PATH="/opt/installer/bin:$PATH"
+# The cache is a mount, from which nothing can be linked into a layer.
+export UV_LINK_MODE=copy
+uv --quiet venv --python python3 --prompt slipway "$VIRTUAL_ENV"
+# Builds from source use the setuptools of the lock, not what an index has today.
+export PYTHONPATH=/opt/installer
+exec uv pip install --no-deps --require-hashes --no-build-isolation -r "$1"
 INSTALL
-chmod +x /opt/uv/install
+chmod +x /opt/installer/install
 END
+
+
+# The parts are installed side by side, each in a stage with nothing big below it: before a step
+# that mounts a secret, BuildKit reads and hashes everything below, a second for each GB.
+FROM python AS big
+RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer \
+    --mount=type=bind,from=pins,source=/big.txt,target=/pins.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    /opt/installer/install /pins.txt
+
+
+FROM python AS rest
+RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer \
+    --mount=type=bind,from=pins,source=/rest.txt,target=/pins.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    /opt/installer/install /pins.txt
 
 
 FROM python AS system
@@ -84,32 +109,24 @@ missing=$(sed 's/#.*//' /apt.txt | xargs -n 1 sh -c \
     'dpkg-query -W -f "\${db:Status-Status}" "$0" 2>/dev/null | grep -qx installed || echo "$0"')
 if [ -z "$missing" ]; then exit 0; fi
 export DEBIAN_FRONTEND=noninteractive
-options="-o Acquire::Retries=3"
+options="-o Acquire::Retries=3 -o Dir::Etc::Parts=/dev/null -o APT::Sandbox::User=root"
 if [ -f /run/secrets/ca ]; then options="$options -o Acquire::https::CAInfo=/run/secrets/ca"; fi
-rm -f /etc/apt/apt.conf.d/docker-clean
 apt-get $options update
 apt-get $options install --yes --no-install-recommends $missing
 END
 
 
 FROM system AS environment
-ENV VIRTUAL_ENV=/opt/environment \
-    PATH=/opt/environment/bin:${PATH}
-RUN --mount=type=bind,from=installer,source=/opt/uv,target=/opt/uv \
+# Not copied from a stage of its own, as the others are: that would write it twice.
+RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer \
     --mount=type=bind,from=pins,source=/heavy.txt,target=/pins.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
-    /opt/uv/install /pins.txt
-RUN --mount=type=bind,from=installer,source=/opt/uv,target=/opt/uv \
-    --mount=type=bind,from=pins,source=/big.txt,target=/pins.txt \
-    --mount=type=cache,target=/root/.cache/uv \
-    --mount=type=secret,id=ca \
-    /opt/uv/install /pins.txt
-RUN --mount=type=bind,from=installer,source=/opt/uv,target=/opt/uv \
-    --mount=type=bind,from=pins,source=/all.txt,target=/pins.txt \
-    --mount=type=cache,target=/root/.cache/uv \
-    --mount=type=secret,id=ca \
-    /opt/uv/install /pins.txt
+    /opt/installer/install /pins.txt
+COPY --from=big /opt/environment /opt/environment
+COPY --from=rest /opt/environment /opt/environment
+ENV VIRTUAL_ENV=/opt/environment \
+    PATH=/opt/environment/bin:${PATH}
 
 
 FROM environment AS dev
