@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.migration.history import Snapshot, read_history
@@ -14,7 +16,6 @@ from scripts.migration.project import open_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from scripts.progress import Progress
 
@@ -52,12 +53,15 @@ class Inventory:
             not opened here: their files join in :mod:`scripts.migration.directories`.
         revisions: How many revisions were read, the workspace among them.
         excluded: How many outputs (distinct paths) each verdict keeps out of the plan.
+        pinned: How many paths name the source themselves (`remote:`), so that DVC goes on reading
+            them there, whatever the default remote is.
         uncollectable: What could not be read. One is enough to make a migration incomplete.
     """
 
     references: Mapping[StoredObject, tuple[Reference, ...]]
     revisions: int = 0
     excluded: Mapping[Verdict, int] = field(default_factory=dict)
+    pinned: int = 0
     uncollectable: tuple[Uncollectable, ...] = ()
 
 
@@ -66,6 +70,7 @@ class _Collection:
         self.source = source
         self.references: dict[StoredObject, dict[Reference, None]] = {}
         self.excluded: set[tuple[str, Verdict]] = set()
+        self.pinned: set[str] = set()
         self.uncollectable: list[Uncollectable] = []
 
     def take(self, output: Any, revision: str) -> None:  # noqa: ANN401  dvc ships no types
@@ -80,6 +85,8 @@ class _Collection:
             return
         item = StoredObject(oid, _LAYOUTS[output.hash_info.name])
         self.references.setdefault(item, {})[Reference(path, revision)] = None
+        if output.remote:
+            self.pinned.add(path)
 
 
 def read_inventory(root: Path, source: str, progress: Progress) -> Inventory:
@@ -111,6 +118,7 @@ def read_inventory(root: Path, source: str, progress: Progress) -> Inventory:
         references={item: tuple(places) for item, places in found.references.items()},
         revisions=history.commits + 1,
         excluded=dict(Counter(verdict for _, verdict in found.excluded)),
+        pinned=len(found.pinned),
         uncollectable=tuple(found.uncollectable),
     )
 
@@ -124,7 +132,9 @@ def _collect(
     from dvc.repo.index import Index  # noqa: PLC0415
 
     def refuse(path: str, error: Exception) -> None:
-        found.uncollectable.append(Uncollectable(snapshot.label, path, _reason(error)))
+        # DVC tells paths relative to where this process happens to stand.
+        inside = os.path.relpath(Path(path).absolute(), repo.root_dir) if path else ""
+        found.uncollectable.append(Uncollectable(snapshot.label, inside, _reason(error)))
 
     try:
         with _switched(repo, snapshot.revision) as has_project:

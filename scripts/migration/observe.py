@@ -11,8 +11,10 @@ from scripts.migration.inventory import read_inventory
 from scripts.migration.plan import Observation, Plan, make_plan, references_of
 from scripts.migration.prove import list_store, prove_objects
 from scripts.progress import SilentProgress
+from scripts.report import count_text
 
 if TYPE_CHECKING:
+    from scripts.migration.inventory import Inventory
     from scripts.migration.opening import Stores
     from scripts.progress import Progress
 
@@ -52,11 +54,20 @@ def plan_migration(
     )  # fmt: skip
     observed = Observation(inventory, source, target, directories, proofs)
     plan = make_plan(observed, stores.source.name, stores.target.name, started_s)
-    return replace(plan, notes=_notes(stores))
+    return replace(plan, notes=_notes(stores, inventory))
 
 
-def _notes(stores: Stores) -> tuple[str, ...]:
+def _notes(stores: Stores, inventory: Inventory) -> tuple[str, ...]:
+    source = stores.source.name
+    notes = []
     if stores.source.holds_run_cache():
-        lacking = f"{stores.source.name} holds a run-cache (runs/), which is not migrated; "
-        return (lacking + "`dvc push --run-cache` moves it.",)
-    return ()
+        notes.append(
+            f"{source} holds a run-cache (runs/), which is not migrated; "
+            "`dvc push --run-cache` moves it."
+        )
+    if inventory.pinned:
+        notes.append(
+            f"{count_text(inventory.pinned, 'output')} set `remote: {source}` themselves: they are "
+            f"copied, but DVC goes on reading them from {source}."
+        )
+    return tuple(notes)

@@ -54,23 +54,22 @@ def open_stores(
     with open_project(root) as repo:
         configs = [remote_config(repo, name) for name in (source, target)]
     _refuse_overlap((source, target), (_place(configs[0]), _place(configs[1])))
-    opened = [
-        _open(name, config, environ)
-        for name, config in zip((source.lower(), target.lower()), configs)
-    ]
-    return Stores(root, ReadOnly(opened[0]), opened[1])
+    read_from = _open(source.lower(), configs[0], environ, may_be_new=False)
+    return Stores(
+        root, ReadOnly(read_from), _open(target.lower(), configs[1], environ, may_be_new=True)
+    )
 
 
-def _open(name: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> Store:
+def _open(
+    name: str, config: Mapping[str, Any], environ: Mapping[str, str], *, may_be_new: bool
+) -> Store:
     url = str(config["url"])
     scheme = url.split("://", 1)[0] if "://" in url else "directory"
     for option in ("version_aware", "worktree"):
         if config.get(option):
             raise _unsupported(name, f"it is set {option}, so it holds files, not DVC objects")
-    if scheme == "directory":
-        return DiskStore(name, Path(url))
-    if scheme == "file":
-        return DiskStore(name, Path(url[len("file://") :]))
+    if scheme in {"directory", "file"}:
+        return DiskStore(name, Path(url.removeprefix("file://")), may_be_new=may_be_new)
     if scheme == "s3":
         return _open_s3(name, url, config, environ)
     raise _unsupported(name, f"{scheme}:// is not supported yet")

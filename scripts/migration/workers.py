@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 _END_WITHIN_S = 1.5
 
 
-class Stopped(Exception):  # noqa: N818  not an error: it carries the wish to stop out of a thread
+class Stopped(Exception):
     """Raised inside a worker when the work as a whole is to end."""
 
 

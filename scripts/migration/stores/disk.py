@@ -27,9 +27,16 @@ class DiskStore:
     """A :class:`~scripts.migration.store.Store` in ``directory``.
 
     Objects are written under ``.slipway-incoming/`` of the same directory and renamed into place.
+
+    Args:
+        name: The remote's name in DVC's configuration.
+        directory: Where it is.
+        may_be_new: Whether a directory that is not there, in one that is, is an empty store. A
+            source that is not there is more likely a disk that is not mounted.
     """
 
-    def __init__(self, name: str, directory: Path) -> None:
+    def __init__(self, name: str, directory: Path, *, may_be_new: bool = False) -> None:
+        self._may_be_new = may_be_new
         self.name = name
         self.place = str(directory)
         self._root = directory
@@ -38,6 +45,8 @@ class DiskStore:
         """Yield every object, without a checksum: a disk computes none."""
         with self._translated(""):
             if not self._root.is_dir():
+                if self._may_be_new and self._root.parent.is_dir():
+                    return
                 raise StoreError(
                     f"{self.name}: there is no directory {self._root}.",
                     hint="Is its disk mounted? `dvc remote list` shows where each remote is.",

@@ -1,0 +1,66 @@
+"""The S3 server that contract tests use: a bucket of their own, and a second way to look into it.
+
+Looking goes through botocore, not through the adapter under test.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def endpoint() -> str:
+    return os.environ["SLIPWAY_TEST_S3_ENDPOINT"]
+
+
+def access_key() -> str:
+    return os.environ.get("SLIPWAY_TEST_S3_ACCESS_KEY", "test:tester")
+
+
+def secret_key() -> str:
+    return os.environ.get("SLIPWAY_TEST_S3_SECRET_KEY", "testing")
+
+
+@lru_cache(maxsize=1)
+def client() -> Any:  # noqa: ANN401  botocore ships no types
+    return botocore.session.Session().create_client(
+        "s3",
+        endpoint_url=endpoint(),
+        region_name="us-east-1",
+        aws_access_key_id=access_key(),
+        aws_secret_access_key=secret_key(),
+    )
+
+
+@contextmanager
+def fresh_bucket() -> Iterator[str]:
+    """Make a bucket, and remove it with all that it holds afterwards."""
+    name = f"slipway-{uuid.uuid4().hex[:12]}"
+    s3 = client()
+    s3.create_bucket(Bucket=name)
+    try:
+        yield name
+    finally:
+        for upload in unfinished_uploads(name):
+            s3.abort_multipart_upload(Bucket=name, Key=upload[0], UploadId=upload[1])
+        for key in keys(name):
+            s3.delete_object(Bucket=name, Key=key)
+        s3.delete_bucket(Bucket=name)
+
+
+def keys(bucket: str, prefix: str = "") -> list[str]:
+    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
+
+
+def unfinished_uploads(bucket: str, prefix: str = "") -> list[tuple[str, str]]:
+    answer = client().list_multipart_uploads(Bucket=bucket, Prefix=prefix)
+    return [(upload["Key"], upload["UploadId"]) for upload in answer.get("Uploads", [])]

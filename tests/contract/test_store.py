@@ -1,0 +1,389 @@
+"""One suite for every store, which also lies to it on purpose."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Protocol
+
+import pytest
+from obstore.store import S3Store as Bucket
+
+from scripts.errors import Corrupted, ObjectMissing, StoreUnavailable
+from scripts.migration.model import Evidence, Layout, Proof, Status, StoredObject
+from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.store import CHUNK_BYTES, Store
+from scripts.migration.stores.disk import DiskStore
+from scripts.migration.stores.memory import MemoryStore
+from scripts.migration.stores.s3 import S3Store
+from scripts.migration.transfer import copy_object, copy_shard
+from scripts.migration.workers import Stop
+from scripts.progress import SilentProgress
+from tests.contract import s3_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGE = 2 * CHUNK_BYTES + 5
+"""Large enough for an upload in parts."""
+
+
+class World(Protocol):
+    """A store, and a way to look behind its back."""
+
+    store: Store
+
+    def plant(self, key: str, content: bytes) -> None: ...
+
+    def keys(self) -> list[str]: ...
+
+    def leftovers(self) -> list[str]: ...
+
+
+class MemoryWorld:
+    def __init__(self) -> None:
+        self.memory = MemoryStore()
+        self.store: Store = self.memory
+
+    def plant(self, key: str, content: bytes) -> None:
+        self.memory.contents[key] = content
+
+    def keys(self) -> list[str]:
+        return sorted(self.memory.contents)
+
+    def leftovers(self) -> list[str]:
+        return []
+
+
+class DiskWorld:
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        self.directory = directory
+        self.store: Store = DiskStore("disk", directory)
+
+    def plant(self, key: str, content: bytes) -> None:
+        path = self.directory / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+
+    def keys(self) -> list[str]:
+        files = (path for path in self.directory.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.directory)) for path in files)
+
+    def leftovers(self) -> list[str]:
+        return [key for key in self.keys() if key.startswith(".slipway")]
+
+
+class S3World:
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self.prefix = f"some/{uuid.uuid4().hex}"
+        client = Bucket(
+            bucket,
+            prefix=self.prefix,
+            endpoint=s3_server.endpoint(),
+            region="us-east-1",
+            access_key_id=s3_server.access_key(),
+            secret_access_key=s3_server.secret_key(),
+            virtual_hosted_style_request=False,
+            client_options={"allow_http": True},
+        )
+        self.store: Store = S3Store("s3", f"s3://{bucket}/{self.prefix}", client)
+
+    def plant(self, key: str, content: bytes) -> None:
+        s3_server.client().put_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}", Body=content)
+
+    def keys(self) -> list[str]:
+        found = s3_server.keys(self.bucket, f"{self.prefix}/")
+        return [key[len(self.prefix) + 1 :] for key in found]
+
+    def leftovers(self) -> list[str]:
+        found = s3_server.unfinished_uploads(self.bucket, f"{self.prefix}/")
+        return [key[len(self.prefix) + 1 :] for key, _ in found]
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    with s3_server.fresh_bucket() as name:
+        yield name
+
+
+@pytest.fixture(params=["memory", "disk", pytest.param("s3", marks=pytest.mark.needs("s3"))])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    if request.param == "memory":
+        return MemoryWorld()
+    if request.param == "disk":
+        return DiskWorld(tmp_path / "remote")
+    return S3World(request.getfixturevalue("bucket"))
+
+
+def content_of(size_bytes: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size_bytes)
+
+
+def named(content: bytes, layout: Layout = Layout.CURRENT, suffix: str = "") -> StoredObject:
+    oid = hashlib.md5(content, usedforsecurity=False).hexdigest() + suffix
+    return StoredObject(oid, layout, len(content))
+
+
+def pieces(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), 1 << 20):
+        yield content[start : start + (1 << 20)]
+
+
+def read_all(store: Store, key: str) -> bytes:
+    (listed,) = (item for item in store.list_objects() if item.key == key)
+    return b"".join(store.read(listed))
+
+
+def copy(item: StoredObject, source: Store, target: Store) -> None:
+    copy_object(item, source, target, stop=Stop(), advance=lambda _: None)
+
+
+def proof_of(item: StoredObject, store: Store) -> Proof:
+    listing = list_store(store, SilentProgress())
+    found = prove_objects([item], store, listing, jobs=1, progress=SilentProgress())
+    return found[item.key]
+
+
+class LyingStore(MemoryStore):
+    """A source whose bytes go through ``lie`` on every read; ``lie`` gets the number of the read."""
+
+    def __init__(self, lie: Callable[[bytes, int], Iterator[bytes]]) -> None:
+        super().__init__("liar")
+        self.lie = lie
+        self.reads = 0
+
+    def read(self, item: StoredObject) -> Iterator[bytes]:
+        self.reads += 1
+        yield from self.lie(b"".join(super().read(item)), self.reads)
+
+
+def flip_a_bit(content: bytes, _: int) -> Iterator[bytes]:
+    wrong = bytearray(content)
+    wrong[len(wrong) // 2] ^= 1
+    yield from pieces(bytes(wrong))
+
+
+def end_early(content: bytes, _: int) -> Iterator[bytes]:
+    yield from pieces(content[:-1])
+
+
+def go_on_too_long(content: bytes, _: int) -> Iterator[bytes]:
+    yield from pieces(content + b"x")
+
+
+def break_off(content: bytes, read: int) -> Iterator[bytes]:
+    if read == 1:
+        yield from pieces(content[: len(content) // 2])
+        raise StoreUnavailable("the connection was reset")
+    yield from pieces(content)
+
+
+def test_a_new_store_is_empty(world: World) -> None:
+    assert list(world.store.list_objects()) == []
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, LARGE])
+def test_what_is_published_is_listed_and_read_bit_by_bit(world: World, size_bytes: int) -> None:
+    content = content_of(size_bytes)
+    item = named(content)
+    world.store.publish(item, pieces(content))
+    (listed,) = world.store.list_objects()
+    assert (listed.key, listed.size_bytes) == (item.key, size_bytes)
+    assert b"".join(world.store.read(listed)) == content
+    assert all(len(piece) <= CHUNK_BYTES for piece in world.store.read(listed))
+    assert world.keys() == [item.key]
+    assert world.leftovers() == []
+
+
+def test_both_layouts_and_directory_lists_keep_their_places(world: World) -> None:
+    items = [
+        named(b"new"),
+        named(b"old", Layout.LEGACY),
+        named(b"[]", suffix=".dir"),
+        named(b"[] ", Layout.LEGACY, ".dir"),
+    ]
+    for item, content in zip(items, [b"new", b"old", b"[]", b"[] "]):
+        world.store.publish(item, [content])
+    assert sorted(world.keys()) == sorted(item.key for item in items)
+    assert {item.key for item in world.store.list_objects()} == {item.key for item in items}
+
+
+def test_what_is_no_object_is_not_listed(world: World) -> None:
+    oid = named(b"x").oid
+    for key in (
+        "readme.txt",
+        f"runs/{oid[:2]}/{oid}/{oid}",
+        f"files/md5/{oid[:2]}/{oid[2:]}.unpacked",
+        f"files/md5/{oid[:2]}/short",
+        f"files/md5/zz/{oid[2:]}",
+        f"files/sha256/{oid[:2]}/{oid[2:]}",
+        f".slipway-incoming/{oid}abc",
+    ):
+        world.plant(key, b"x")
+    assert list(world.store.list_objects()) == []
+    assert world.store.holds_run_cache()
+
+
+def test_a_listed_checksum_tells_the_bytes_that_are_kept_not_those_of_the_name(
+    world: World,
+) -> None:
+    item = named(b"right")
+    world.plant(item.key, b"wrong")
+    (listed,) = world.store.list_objects()
+    truth = hashlib.md5(b"wrong", usedforsecurity=False).hexdigest()
+    assert listed.checksum in {None, truth}
+
+
+def test_a_missing_object_says_so(world: World) -> None:
+    world.store.publish(named(b"other"), [b"other"])
+    with pytest.raises(ObjectMissing):
+        list(world.store.read(named(b"not there")))
+
+
+@pytest.mark.parametrize("size_bytes", [1000, LARGE])
+def test_a_stream_that_fails_publishes_nothing_and_leaves_nothing(
+    world: World, size_bytes: int
+) -> None:
+    content = content_of(size_bytes)
+
+    class OwnError(Exception):
+        pass
+
+    def failing() -> Iterator[bytes]:
+        yield from pieces(content)
+        raise OwnError
+
+    with pytest.raises(OwnError):
+        world.store.publish(named(content), failing())
+    assert world.keys() == []
+    assert world.leftovers() == []
+
+
+@pytest.mark.parametrize("size_bytes", [1000, LARGE])
+def test_a_stream_that_fails_leaves_what_was_there(world: World, size_bytes: int) -> None:
+    content = content_of(size_bytes)
+    item = named(content)
+    world.plant(item.key, b"before")
+
+    def failing() -> Iterator[bytes]:
+        yield from pieces(content)
+        raise Corrupted("the check")
+
+    with pytest.raises(Corrupted, match="the check"):
+        world.store.publish(item, failing())
+    assert read_all(world.store, item.key) == b"before"
+
+
+def test_publishing_replaces_what_is_there(world: World) -> None:
+    item = named(b"right")
+    world.plant(item.key, b"wrong bytes")
+    world.store.publish(item, [b"right"])
+    assert read_all(world.store, item.key) == b"right"
+
+
+@pytest.mark.parametrize("size_bytes", [1000, LARGE])
+@pytest.mark.parametrize("lie", [flip_a_bit, end_early, go_on_too_long])
+def test_a_source_that_lies_is_never_published(
+    world: World, lie: Callable[[bytes, int], Iterator[bytes]], size_bytes: int
+) -> None:
+    content = content_of(size_bytes)
+    item = named(content)
+    source = LyingStore(lie)
+    source.contents[item.key] = content
+    with pytest.raises(Corrupted, match=item.key):
+        copy(item, source, world.store)
+    assert world.keys() == []
+    assert world.leftovers() == []
+
+
+@pytest.mark.parametrize("size_bytes", [1000, LARGE])
+def test_a_source_that_breaks_off_is_read_again_from_the_start(
+    world: World, size_bytes: int
+) -> None:
+    content = content_of(size_bytes)
+    item = named(content)
+    source = LyingStore(break_off)
+    source.contents[item.key] = content
+    (outcome,) = copy_shard([item], source, world.store, stop=Stop(), advance=lambda _: None)
+    assert outcome.status is Status.COPIED
+    assert source.reads == 2
+    assert read_all(world.store, item.key) == content
+
+
+@pytest.mark.parametrize("size_bytes", [1000, LARGE])
+def test_a_target_that_keeps_other_bytes_is_found_out(world: World, size_bytes: int) -> None:
+    content = content_of(size_bytes)
+    item = named(content)
+    world.store.publish(item, pieces(content))
+    assert proof_of(item, world.store).evidence.is_proof
+    world.plant(item.key, b"".join(flip_a_bit(content, 0)))
+    proof = proof_of(item, world.store)
+    assert proof.evidence is Evidence.NONE
+    assert "other bytes" in proof.reason
+
+
+def test_legacy_text_is_proven_by_reading_it_back(world: World) -> None:
+    text = b"one\r\ntwo\r\n"
+    unix = hashlib.md5(b"one\ntwo\n", usedforsecurity=False).hexdigest()
+    item = StoredObject(unix, Layout.LEGACY, len(text))
+    source = MemoryStore(contents={item.key: text})
+    copy(item, source, world.store)
+    assert proof_of(item, world.store).evidence is Evidence.READ_BACK
+    assert read_all(world.store, item.key) == text
+
+
+@pytest.mark.needs("s3")
+def test_the_server_tells_of_uploads_that_are_not_finished(bucket: str) -> None:
+    """Shows that ``leftovers`` of the tests above can be other than empty."""
+    world = S3World(bucket)
+    s3_server.client().create_multipart_upload(Bucket=bucket, Key=f"{world.prefix}/begun")
+    assert world.leftovers() == ["begun"]
+
+
+def test_a_disk_object_is_left_as_dvc_leaves_it(tmp_path: Path) -> None:
+    world = DiskWorld(tmp_path / "remote")
+    item = named(b"x")
+    world.store.publish(item, [b"x"])
+    assert (world.directory / item.key).stat().st_mode & 0o777 == 0o444
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    world = DiskWorld(tmp_path / "remote")
+    living, dead = content_of(100, 1), named(content_of(100, 2))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # a writer that dies in the middle, without any clean-up
+
+        def dying() -> Iterator[bytes]:
+            yield b"half"
+            os.write(writing, b"x")
+            os._exit(9)
+
+        world.store.publish(dead, dying())
+        os._exit(1)
+    assert os.read(reading, 1) == b"x"
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    os.close(reading)
+    os.close(writing)
+    assert len(world.leftovers()) == 1
+    assert list(world.store.list_objects()) == []
+    removed = []
+
+    def cleaning_meanwhile() -> Iterator[bytes]:
+        yield living[:50]
+        removed.append(world.store.clean())
+        yield living[50:]
+
+    world.store.publish(named(living), cleaning_meanwhile())
+    assert removed == [1]
+    assert world.keys() == [named(living).key]
+    assert world.store.clean() == 0
+    assert not (world.directory / ".slipway-incoming").exists()
