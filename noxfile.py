@@ -1,4 +1,4 @@
-"""What is checked and tested, and where: `nox` inside runs all but `integration`, which is the host's."""
+"""What is checked and tested: inside all but `integration`, which runs on the host."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ nox.needs_version = ">=2024.4"
 nox.options.sessions = ["lint", "types", "layers", "tests"]
 nox.options.error_on_missing_interpreters = True
 
-_IN_IMAGE = {"venv_backend": "none"}
+_IN_IMAGE = "none"
 """Inside, the image *is* the environment: what passes here passes in what people use."""
 
 
-@nox.session(**_IN_IMAGE)
+@nox.session(venv_backend=_IN_IMAGE)
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session(**_IN_IMAGE)
+@nox.session(venv_backend=_IN_IMAGE)
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
     session.run("mypy")
 
 
-@nox.session(**_IN_IMAGE)
+@nox.session(venv_backend=_IN_IMAGE)
 def layers(session: nox.Session) -> None:
     """Check who imports whom."""
     session.run("lint-imports")
 
 
-@nox.session(**_IN_IMAGE)
+@nox.session(venv_backend=_IN_IMAGE)
 def tests(session: nox.Session) -> None:
     """Run unit and contract tests."""
     session.run("pytest", *session.posargs)

@@ -3,7 +3,7 @@
 The only file that imports invoke. No loops, no logic: a task reads the settings, calls the package
 `scripts` and shows what came of it. Imports stand in the tasks, so that listing them stays instant.
 """
-# ruff: noqa: PLC0415, FBT001, FBT002  imports: see above; flags are how invoke declares options
+# ruff: noqa: PLC0415, FBT001, FBT002, PT028  imports: see above; invoke reads flags off signatures
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def up(_: Context, yes: bool = False) -> None:
         console.show(view.welcome_view(planned))
 
 
-@task(help={"json": JSON, "write": "also write .slipway/compose.yml, for VS Code and docker compose"})
+@task(
+    help={"json": JSON, "write": "also write .slipway/compose.yml, for VS Code and docker compose"}
+)
 def plan(_: Context, json: bool = False, write: bool = False) -> None:
     """Show what `up` would do, and change nothing.
 
@@ -140,7 +142,7 @@ def shell(_: Context) -> None:
 
 
 @task(name="exec")
-def execute(context: Context) -> None:
+def execute(_: Context) -> None:
     """Run a command inside.
 
     Example: ./inv exec -- python -V
@@ -148,7 +150,7 @@ def execute(context: Context) -> None:
     from scripts.container import inside
 
     with exit_on_error():
-        inside.hand_over(ROOT, inside.split_command(context.remainder))
+        inside.hand_over(ROOT, inside.split_command(sys.argv))
 
 
 @task

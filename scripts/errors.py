@@ -7,7 +7,7 @@
       ToolError                  3
         ToolMissing                  a program that is not installed
         CommandFailed                a program that failed: argv, exit code, last lines of stderr
-      ContainerError             4   the engine, the image or the container; not ready in time: last log lines
+      ContainerError             4   the engine, the image or the container
       StoreError                 5   a DVC remote
         ObjectMissing
         AccessDenied

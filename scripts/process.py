@@ -85,7 +85,7 @@ def run(
 def run_shown(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> int:
-    """Run a program on this terminal, its input and output being the person's, and return its exit code.
+    """Run a program on the person's own terminal and return its exit code.
 
     Raises:
         ToolMissing: The program is not installed.

@@ -83,7 +83,7 @@ class ContainerSettings:
 
 @dataclass(frozen=True)
 class RemoteSettings:
-    """A DVC remote that ``dvc-init`` adds; ``options`` are DVC's own (``endpointurl``, ``region``)."""
+    """A DVC remote for ``dvc-init``; ``options`` are DVC's own (``endpointurl``, ``region``)."""
 
     name: str
     url: str

@@ -1,4 +1,4 @@
-"""What all tests share: the real things that some need, and the rule that a missing one may not hide.
+"""What all tests share: the real things that some need; a missing one may not hide.
 
 A test marked ``needs("docker")`` skips where there is no engine; where the environment variable
 ``REQUIRE`` lists ``docker`` (as CI does), the same absence is a failure.

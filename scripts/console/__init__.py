@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from scripts.progress import Phase
 
+
 class _Reported(Protocol):
     def as_json(self) -> dict[str, object]: ...
 
@@ -170,7 +171,7 @@ class LineProgress:
     def phase(
         self, name: str, *, total: int | None = None, unit: str = "objects"
     ) -> Iterator[Phase]:
-        """Say that a phase begins, every 30 s how far it is, and how long it took if that is long."""
+        """Say that a phase begins, every 30 s how far it is, and how long it took."""
         started = time.monotonic()
         lines = _Lines(name, total, unit)
         say(f"{name} ...")

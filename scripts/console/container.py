@@ -39,12 +39,12 @@ def plan_view(plan: ContainerPlan) -> RenderableType:
     facts.add_row("ports", ", ".join(_port(plan)) or "none")
     facts.add_row("GPU", "none" if plan.gpu is Gpu.NONE else plan.gpu.value)
     facts.add_row("certificates", str(plan.ca_bundle) if plan.ca_bundle else "the image's own")
-    return Group(facts, "", steps_view(plan))
+    return Group(facts, "", *_notes(plan), *_steps(plan))
 
 
 def steps_view(plan: ContainerPlan) -> RenderableType:
     """Return only what a person should know and what will be done, and why."""
-    return Group(*_notes(plan), *_steps(plan))
+    return Group(*(_notes(plan) if plan.steps else ()), *_steps(plan))
 
 
 def _steps(plan: ContainerPlan) -> list[Text]:

@@ -1,1 +1,1 @@
-"""Heart 1: observe the host and the engine, plan the container, apply the plan, prove it from inside."""
+"""Heart 1: observe the host and the engine, plan the container, apply, prove it from inside."""

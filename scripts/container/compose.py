@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
     from scripts.container.engine import Follow
 
-_MEANINGS = (
+_MEANINGS = (  # what compose or a build prints, what it means, what helps
     ("no space left on device", "The disk is full.",
-     "Make room: `docker system df` shows what the engine holds, `docker builder prune` frees "
-     "build caches."),
+     "Make room: see `docker system df`; `docker builder prune` frees build caches."),
     ("port is already allocated", "A port that PORTS publishes is taken.",
      "Set PORTS in .env to free ports, for example PORTS=18888:8888,16006:6006."),
     ("address already in use", "A port that PORTS publishes is taken.",

@@ -66,7 +66,9 @@ def prove(
         "token_file": f"{plan.workspace}/.slipway/{token_file.name}",
         "answer_file": f"{plan.workspace}/.slipway/{answer_file.name}",
         "cache_dir": plan.cache_directory,
-        "index_url": next((environ[key] for key in _INDEX_KEYS if environ.get(key)), _DEFAULT_INDEX),
+        "index_url": next(
+            (environ[key] for key in _INDEX_KEYS if environ.get(key)), _DEFAULT_INDEX
+        ),
     }
     answer_file.unlink(missing_ok=True)
     write_text(token_file, token)
@@ -141,7 +143,7 @@ def _expected_owner(plan: ContainerPlan) -> int | None:
     if os.name != "posix":
         return None
     # A rootless engine shows its root as the person who runs it.
-    return plan.identity.uid if plan.identity.uid else os.getuid()
+    return plan.identity.uid or os.getuid()
 
 
 def _host_reaches(index_url: str) -> bool:

@@ -69,9 +69,7 @@ class Engine(Protocol):
     def logs(self, container_id: str, *, lines: int) -> str:
         """Return the last lines that a container printed."""
 
-    def compose(
-        self, root: Path, arguments: Sequence[str], *, follow: Follow = None
-    ) -> Completed:
+    def compose(self, root: Path, arguments: Sequence[str], *, follow: Follow = None) -> Completed:
         """Run compose on the workspace's files and return what it printed.
 
         Args:

@@ -127,14 +127,16 @@ def _reason(error: CommandFailed) -> str:
 
 
 def host_mirror(sources: Path = Path("/etc/apt")) -> str:
-    """Return the mirror that this machine already uses, Debian's own where it is none of Debian's."""
+    """Return the Debian mirror that this machine uses already, else Debian's own."""
     texts = [
         file.read_text(encoding="utf-8", errors="replace")
         for pattern in ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
         for file in sorted(sources.glob(pattern))
     ]
     for text in texts:
-        for url in re.findall(r"^(?:deb\s+(?:\[.*?\]\s+)?|URIs:\s*)(https?://\S+)", text, re.M):
+        for url in re.findall(
+            r"^(?:deb\s+(?:\[.*?\]\s+)?|URIs:\s*)(https?://\S+)", text, re.MULTILINE
+        ):
             # An address with a password in it would end up in the image's sources.
             if re.search(r"/debian/?$", url) and "@" not in url:
                 return str(url).rstrip("/")
@@ -167,7 +169,9 @@ def require_python(base_name: str, engine: Engine) -> None:
     )
 
 
-def build_image(engine: Engine, root: Path, progress: Progress, *, options: tuple[str, ...] = ()) -> None:
+def build_image(
+    engine: Engine, root: Path, progress: Progress, *, options: tuple[str, ...] = ()
+) -> None:
     """Build the service's image from ``Dockerfile`` and the overlay.
 
     Raises:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -48,12 +47,21 @@ def command_inside(
         container: The running container.
         argv: The command and its arguments.
         workdir: Where it runs inside.
-        names: Names of the variables that it gets; docker takes the values from its own environment.
+        names: Names of the variables that it gets; docker reads their values by itself.
         terminal: Whether it gets a terminal.
     """
     variables = [word for name in names for word in ("--env", name)]
     flags = ["--interactive", *(["--tty"] if terminal else [])]
-    return ["docker", "exec", *flags, *variables, "--workdir", workdir, container.container_id, *argv]
+    return [
+        "docker",
+        "exec",
+        *flags,
+        *variables,
+        "--workdir",
+        workdir,
+        container.container_id,
+        *argv,
+    ]
 
 
 def hand_over(root: Path, argv: Sequence[str], *, unless_inside: bool = False) -> None:
@@ -76,8 +84,9 @@ def hand_over(root: Path, argv: Sequence[str], *, unless_inside: bool = False) -
     process.become(command, env=values)
 
 
-def run_inside(settings: Settings, container: ContainerFacts, argv: Sequence[str],
-               added: Mapping[str, str]) -> int:
+def run_inside(
+    settings: Settings, container: ContainerFacts, argv: Sequence[str], added: Mapping[str, str]
+) -> int:
     """Run a command inside on this terminal, with variables ``added``; return its exit code."""
     command, values = _prepared(settings, container, argv, {**os.environ, **added}, tuple(added))
     return process.run_shown(command, env=values)
@@ -91,18 +100,18 @@ def become_logs(root: Path, *, follow: bool, lines: int) -> NoReturn:
     process.become(["docker", "logs", "--tail", str(lines), *flags, container.container_id])
 
 
-def split_command(remainder: str) -> list[str]:
-    """Return the command that stands behind ``--``.
+def split_command(argv: Sequence[str]) -> list[str]:
+    """Return the command that stands behind ``--`` on a command line, word for word.
 
     Raises:
         SettingsError: There is none.
     """
-    argv = shlex.split(remainder)
-    if not argv:
+    command = list(argv[argv.index("--") + 1 :]) if "--" in argv else []
+    if not command:
         raise SettingsError(
             "There is no command to run.", hint="For example: ./inv exec -- python -V"
         )
-    return argv
+    return command
 
 
 def _prepared(
@@ -139,7 +148,7 @@ def path_inside(path: str, root: Path) -> str:
     Raises:
         SettingsError: It is not in the workspace, and so cannot be seen from inside.
     """
-    absolute = Path(os.path.abspath(path))
+    absolute = Path(path).resolve()
     try:
         relative = absolute.relative_to(root)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Installing and starting a container engine from the distribution's own packages: `./inv engine`."""
+"""`./inv engine`: install and start a container engine from the distribution's packages."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def plan_installation(release: Mapping[str, str], platform: str) -> Installation
     )
 
 
-def ensure_engine(
-    engine: Engine, confirm: Callable[[str], bool], progress: Progress
-) -> None:
+def ensure_engine(engine: Engine, confirm: Callable[[str], bool], progress: Progress) -> None:
     """Have an engine with compose that answers: the one that is there, or one that is installed.
 
     Args:

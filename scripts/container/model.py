@@ -164,9 +164,7 @@ class ContainerPlan:
             ],
             "gpu": self.gpu.value,
             "ca_bundle": str(self.ca_bundle) if self.ca_bundle else None,
-            "steps": [
-                {"action": step.action.value, "reason": step.reason} for step in self.steps
-            ],
+            "steps": [{"action": step.action.value, "reason": step.reason} for step in self.steps],
             "notes": list(self.notes),
         }
 

@@ -1,4 +1,4 @@
-"""The text of .slipway/compose.yml: what is only known on this machine, laid over docker-compose.yml.
+"""The text of .slipway/compose.yml: what only this machine knows, over docker-compose.yml.
 
 Values are written as JSON, which is YAML too, so that no path can break the file. Nothing secret
 is among them: certificates are named by path, proxies by variable name.
@@ -26,6 +26,7 @@ OVERLAY = ".slipway/compose.yml"
 
 def render_overlay(
     *,
+    root: Path,
     project: str,
     image: str,
     build_args: Mapping[str, str],
@@ -43,6 +44,7 @@ def render_overlay(
     """Return the overlay's text; pure.
 
     Args:
+        root: The workspace on the host.
         project: The compose project.
         image: The name that the built image gets.
         build_args: What the Dockerfile is told.
@@ -73,7 +75,7 @@ def render_overlay(
         "    build:",
         f"      args: {_text(args)}",
         f"      labels: {_text(labels)}",
-        f"    labels: {_text({PLAN_LABEL: fingerprint})}",
+        f"    labels: {_text({PLAN_LABEL: fingerprint, **_devcontainer_labels(root)})}",
         f"    user: {_text(f'{identity.uid}:{identity.gid}')}",
         f"    working_dir: {_text(workspace)}",
         f"    environment: {_text(environment)}",
@@ -89,6 +91,17 @@ def render_overlay(
     if ca_bundle is not None:
         lines += ["secrets:", "  ca:", f"    file: {_text(str(ca_bundle))}"]
     return "\n".join(lines) + "\n"
+
+
+def _devcontainer_labels(root: Path) -> dict[str, str]:
+    """Return the labels by which dev-container tools find a workspace's container.
+
+    See "local_folder" in the dev-container CLI's sources; VS Code uses the same.
+    """
+    return {
+        "devcontainer.local_folder": str(root),
+        "devcontainer.config_file": str(root / ".devcontainer" / "devcontainer.json"),
+    }
 
 
 def _text(value: object) -> str:

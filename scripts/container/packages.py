@@ -1,4 +1,4 @@
-"""Debian and Ubuntu packages on the host: the only thing that Slipway ever installs there, if asked."""
+"""Debian and Ubuntu packages on the host: all that Slipway ever installs there, if asked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def os_release(path: Path = Path("/etc/os-release")) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
     except OSError:
         return {}  # macOS, Windows: not a Linux distribution
-    return {key: value.strip('"') for key, value in re.findall(r"^(\w+)=(.*)$", text, re.M)}
+    return {key: value.strip('"') for key, value in re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)}
 
 
 def as_root(argv: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""From settings and observed facts to a plan: pure, so a dry run is not calling the next function."""
+"""From settings and observed facts to a plan. Pure: a dry run is not calling the next function."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
 
     def overlay(fingerprint: str) -> str:
         return render_overlay(
+            root=root,
             project=project,
             image=image,
             build_args=build_args,
@@ -129,9 +130,7 @@ def _steps(observed: Observed, inputs: str, fingerprint: str) -> tuple[Step, ...
     return tuple(steps)
 
 
-def _notes(
-    settings: Settings, observed: Observed, identity: Identity, gpu: Gpu
-) -> tuple[str, ...]:
+def _notes(settings: Settings, observed: Observed, identity: Identity, gpu: Gpu) -> tuple[str, ...]:
     notes = []
     if identity.reason:
         notes.append(f"user {identity.username}: {identity.reason}")

@@ -1,5 +1,7 @@
-"""What the proof asks from inside. Sent to the container's Python on standard input, so it imports
-nothing of Slipway; it prints one JSON object: check name -> {"works": bool, "seen": str}.
+"""What the proof asks from inside.
+
+Sent to the container's Python on standard input, so it imports nothing of Slipway; it prints one
+JSON object: check name -> {"works": bool, "seen": str}.
 """
 
 from __future__ import annotations

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from scripts import process
 from scripts.container.bringup import connect, find_running
 from scripts.container.inside import is_inside, run_inside
-from scripts.container.services import DEMO_ACCESS_KEY, DEMO_ENDPOINT, DEMO_SECRET_KEY, start_object_store
+from scripts.container.services import (
+    DEMO_ACCESS_KEY,
+    DEMO_ENDPOINT,
+    DEMO_SECRET_KEY,
+    start_object_store,
+)
 from scripts.errors import CommandFailed, SettingsError
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def _pure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: Any, **_: Any) -> NoReturn:
+    def refuse(*arguments: object, **_: object) -> NoReturn:
         raise AssertionError(f"a unit test reached for the outside world: {arguments[1:2]}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)

@@ -1,1 +1,1 @@
-"""The engines that a container can be brought up on, one module each, all behind the same protocol."""
+"""The engines that a container can be brought up on, one module each, behind one protocol."""

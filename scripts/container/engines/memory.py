@@ -94,9 +94,7 @@ class MemoryEngine:
         """Return nothing: no container ever printed."""
         return f"{container_id}: {lines} lines asked\n"
 
-    def compose(
-        self, root: Path, arguments: Sequence[str], *, follow: Follow = None
-    ) -> Completed:
+    def compose(self, root: Path, arguments: Sequence[str], *, follow: Follow = None) -> Completed:
         """Do what ``build``, ``run``, ``up`` and ``down`` do, in memory, by the overlay's text."""
         verb = next(word for word in arguments if not word.startswith("-"))
         if verb == self.fail_on:
@@ -105,7 +103,9 @@ class MemoryEngine:
         project = _value(overlay, r'^name: "(.*)"')
         image = _value(overlay, r'^    image: "(.*)"')
         if verb == "build":
-            labels = {key: _value(overlay, rf'"{key}": "(.*?)"') for key in (INPUTS_LABEL, BASE_LABEL)}
+            labels = {
+                key: _value(overlay, rf'"{key}": "(.*?)"') for key in (INPUTS_LABEL, BASE_LABEL)
+            }
             self._add_image(image, labels)
         elif verb == "up":
             labels = {PLAN_LABEL: _value(overlay, rf'"{PLAN_LABEL}": "(.*?)"')}
