@@ -215,15 +215,18 @@ def _read_env_file(path: Path) -> dict[str, str]:
         ) from error
     values: dict[str, str] = {}
     for binding in bindings:
+        # A binding's text begins with the blank lines before it.
+        text = binding.original.string
+        line = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
         if binding.error or (binding.key is not None and binding.value is None):
             raise SettingsError(
-                f".env, line {binding.original.line}: not of the form KEY=value.",
+                f".env, line {line}: not of the form KEY=value.",
                 hint="Mend or remove that line; .env.example shows the form.",
             )
         if binding.key is None:  # a comment or a blank line
             continue
         if binding.key not in KNOWN_KEYS:
-            raise _unknown_key(binding.key, binding.original.line)
+            raise _unknown_key(binding.key, line)
         values[binding.key] = binding.value or ""
     return values
 

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.container.model import (
+    BASE_LABEL,
+    DEBIAN_BASE_IMAGE,
+    INPUTS_LABEL,
+    PLAN_LABEL,
+    Action,
+    ContainerFacts,
+    ContainerPlan,
+    EngineFacts,
+    Gpu,
+    ImageFacts,
+    Observed,
+)
+from scripts.container.plan import plan_container, project_name
+from scripts.crossing.identity import HostUser
+from scripts.settings import ContainerSettings, Port, Settings, parse_ports
+
+ROOT = Path("/home/ada/my project")
+SETTINGS = Settings(ROOT, ContainerSettings(ports=parse_ports("8888,16006:6006")))
+FRESH = Observed(
+    engine=EngineFacts("26.1", rootless=False, gpu=Gpu.NONE, compose_version="2.26.1"),
+    user=HostUser(1234, 1234, 1234, 1234),
+    home=Path("/home/ada"),
+    aws_directory=None,
+    ca_bundle=Path("/etc/ca.pem"),
+    proxies=("HTTPS_PROXY",),
+    files={"Dockerfile": "FROM x", "docker-compose.yml": "services: {}"},
+    base_name="python:3.9-slim-bookworm",
+    base=ImageFacts("sha256:base", {}),
+    image=None,
+    container=None,
+)
+
+
+def actions(plan: ContainerPlan) -> list[Action]:
+    return [step.action for step in plan.steps]
+
+
+def running(observed: Observed = FRESH, settings: Settings = SETTINGS) -> Observed:
+    """Return what is observed after a plan for ``observed`` was carried out."""
+    plan = plan_container(settings, observed)
+    labels = {INPUTS_LABEL: plan.inputs, BASE_LABEL: plan.base_name}
+    fingerprint = json.loads(overlay_line(plan, "    labels: "))[PLAN_LABEL]
+    container = ContainerFacts(
+        "id", "name", running=True, health="healthy", image_id="sha256:built",
+        labels={PLAN_LABEL: fingerprint},
+    )  # fmt: skip
+    return dataclasses.replace(
+        observed, image=ImageFacts("sha256:built", labels), container=container
+    )
+
+
+def overlay_line(plan: ContainerPlan, start: str) -> str:
+    lines = [line for line in plan.overlay.splitlines() if line.startswith(start)]
+    assert len(lines) == 1, plan.overlay
+    return lines[0][len(start) :]
+
+
+def test_on_a_new_machine_everything_is_made() -> None:
+    plan = plan_container(SETTINGS, dataclasses.replace(FRESH, base=None))
+    assert actions(plan) == [Action.OBTAIN_BASE, Action.BUILD, Action.CREATE]
+
+
+def test_an_unchanged_running_container_needs_nothing() -> None:
+    assert plan_container(SETTINGS, running()).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"files": {**FRESH.files, "environment.lock": "x==1"}}, [Action.BUILD, Action.RECREATE]),
+        ({"user": HostUser(99, 99, 99, 99)}, [Action.BUILD, Action.RECREATE]),
+        ({"files": {**FRESH.files, "docker-compose.yml": "other"}}, [Action.RECREATE]),
+        ({"ca_bundle": None}, [Action.RECREATE]),
+        ({"aws_directory": Path("/home/ada/.aws")}, [Action.RECREATE]),
+        ({"base": None}, []),  # pruned after the build: the image still serves
+    ],
+)
+def test_only_what_changed_is_done_again(change: dict[str, Any], expected: list[Action]) -> None:
+    observed = dataclasses.replace(running(), **change)
+    assert actions(plan_container(SETTINGS, observed)) == expected
+
+
+def test_another_port_replaces_the_container_but_not_the_image() -> None:
+    settings = dataclasses.replace(SETTINGS, container=ContainerSettings(ports=(Port(1, 2),)))
+    assert actions(plan_container(settings, running())) == [Action.RECREATE]
+
+
+def test_a_stopped_container_is_started_and_one_of_another_image_replaced() -> None:
+    observed = running()
+    assert observed.container is not None
+    stopped = dataclasses.replace(observed.container, running=False)
+    other = dataclasses.replace(observed.container, image_id="sha256:older")
+    for container, action in ((stopped, Action.START), (other, Action.RECREATE)):
+        plan = plan_container(SETTINGS, dataclasses.replace(observed, container=container))
+        assert actions(plan) == [action]
+
+
+def test_the_overlay_holds_what_only_this_machine_knows() -> None:
+    plan = plan_container(SETTINGS, FRESH)
+    assert json.loads(overlay_line(plan, "    user: ")) == "1234:1234"
+    assert json.loads(overlay_line(plan, "    ports: !override ")) == [
+        "127.0.0.1:8888:8888",
+        "127.0.0.1:16006:6006",
+    ]
+    args = json.loads(next(line for line in plan.overlay.splitlines() if "USERNAME" in line)[12:])
+    assert args["USER_UID"] == "1234"
+    assert args["HTTPS_PROXY"] is None, "named, so that its password is not written"
+    mounts = [
+        json.loads(line[8:]) for line in plan.overlay.splitlines() if line.startswith("      - {")
+    ]
+    assert [(mount["source"], mount["target"]) for mount in mounts] == [
+        (str(ROOT), str(ROOT)),
+        ("/etc/ca.pem", "/run/slipway/ca.pem"),
+    ]
+    assert not any(mount["bind"]["create_host_path"] for mount in mounts)
+
+
+def test_a_dollar_in_a_path_stays_a_dollar() -> None:
+    settings = dataclasses.replace(SETTINGS, root=Path("/home/ada/$HOME"))
+    assert '"/home/ada/$$HOME"' in plan_container(settings, FRESH).overlay
+
+
+def test_aws_profiles_are_mounted_read_only_where_the_user_looks() -> None:
+    observed = dataclasses.replace(FRESH, aws_directory=Path("/home/ada/.aws"))
+    mount = plan_container(SETTINGS, observed).mounts[-1]
+    assert (mount.target, mount.read_only) == ("/home/dev/.aws", True)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "wanted", "line", "note"),
+    [
+        (Gpu.NONE, "auto", None, "CPU only: the engine offers no GPU"),
+        (Gpu.RUNTIME, "auto", '"driver": "nvidia"', "nvidia runtime"),
+        (Gpu.CDI, "auto", "nvidia.com/gpu=all", "CDI"),
+        (Gpu.RUNTIME, "off", None, "CPU only: GPU=off"),
+    ],
+)
+def test_a_gpu_is_used_if_offered_and_what_is_used_is_said(
+    gpu: Gpu, wanted: str, line: str | None, note: str
+) -> None:
+    engine = dataclasses.replace(FRESH.engine, gpu=gpu)
+    settings = dataclasses.replace(SETTINGS, container=ContainerSettings(gpu=wanted))
+    plan = plan_container(settings, dataclasses.replace(FRESH, engine=engine))
+    assert ("devices:" in plan.overlay) == (line is not None)
+    assert line is None or line in plan.overlay
+    assert any(note in said for said in plan.notes)
+
+
+def test_a_stand_in_base_and_a_wide_port_are_said() -> None:
+    settings = dataclasses.replace(
+        SETTINGS,
+        container=ContainerSettings(ports=(Port(80, 80, "0.0.0.0"),)),  # noqa: S104
+    )
+    plan = plan_container(settings, dataclasses.replace(FRESH, base_name=DEBIAN_BASE_IMAGE))
+    assert any("stands in for it" in note for note in plan.notes)
+    assert any("other machines" in note for note in plan.notes)
+
+
+def test_two_clones_of_one_name_are_two_projects() -> None:
+    names = {project_name(Path(f"/{parent}/My Project")) for parent in "ab"}
+    assert len(names) == 2
+    assert all(name.startswith("my-project-") for name in names)
+
+
+def test_the_plan_for_programs_is_json() -> None:
+    plan = plan_container(SETTINGS, FRESH)
+    content = json.loads(json.dumps(plan.as_json()))
+    assert content["schema_version"] == 1
+    assert content["user"] == {"name": "dev", "uid": 1234, "gid": 1234, "reason": ""}
+    assert [step["action"] for step in content["steps"]] == [
+        "build the image", "create the container",
+    ]  # fmt: skip
