@@ -107,9 +107,12 @@ def _read(
 
 def _parse(item: StoredObject, content: bytes) -> tuple[Entry, ...]:
     try:
-        files = [(entry["relpath"], entry["md5"]) for entry in json.loads(content)]
+        listed = json.loads(content)
+        files = [(entry["relpath"], entry["md5"]) for entry in listed]
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupted(f"{item.key} is not a directory's list of files.") from error
+    if not isinstance(listed, list):
+        raise Corrupted(f"{item.key} is not a directory's list of files.")
     if not all(isinstance(path, str) and is_oid(md5) for path, md5 in files):
         raise Corrupted(f"{item.key} names a file whose hash is malformed.")
     return tuple(Entry(path, StoredObject(md5, item.layout)) for path, md5 in files)

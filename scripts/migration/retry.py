@@ -37,6 +37,6 @@ def retrying(
     for attempt in range(attempts - 1):
         try:
             return call()
-        except StoreUnavailable:  # noqa: PERF203  trying again is what this loop is for
+        except StoreUnavailable:
             stop.sleep(first_delay_s * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
     return call()

@@ -41,14 +41,15 @@ def inventory(project: Project, source: str = "hdd") -> Inventory:
 
 
 def track(
-    project: Project, path: str, content: str, options: str = "", legacy: bool = False
+    project: Project, path: str, content: str, options: str = "", *, legacy: bool = False
 ) -> str:
     """Write the .dvc file that `dvc add` would write, and the object; return the object's key."""
     oid = md5(content.encode())
     hash_name = "" if legacy else "  hash: md5\n"
     project.write(
         f"{path}.dvc",
-        f"outs:\n- md5: {oid}\n  size: {len(content)}\n{hash_name}{options}  path: {Path(path).name}\n",
+        f"outs:\n- md5: {oid}\n  size: {len(content)}\n{hash_name}{options}"
+        f"  path: {Path(path).name}\n",
     )
     project.store(key_of(oid, legacy=legacy), content.encode())
     return key_of(oid, legacy=legacy)

@@ -6,7 +6,6 @@ import hashlib
 import os
 import random
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Protocol
 
 import pytest
@@ -26,6 +25,7 @@ from tests.contract import s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LARGE = 2 * CHUNK_BYTES + 5
 """Large enough for an upload in parts."""
@@ -151,7 +151,7 @@ def proof_of(item: StoredObject, store: Store) -> Proof:
 
 
 class LyingStore(MemoryStore):
-    """A source whose bytes go through ``lie`` on every read; ``lie`` gets the number of the read."""
+    """A source whose bytes go through ``lie``, which is told the number of the read."""
 
     def __init__(self, lie: Callable[[bytes, int], Iterator[bytes]]) -> None:
         super().__init__("liar")

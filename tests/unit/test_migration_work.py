@@ -1,0 +1,288 @@
+"""Carrying out a plan, on stores in memory that fail on purpose."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.errors import AccessDenied, StoreError, StoreUnavailable
+from scripts.migration import copy_objects, retry, verify
+from scripts.migration.directories import open_directories
+from scripts.migration.inventory import Inventory
+from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
+from scripts.migration.opening import Stores
+from scripts.migration.plan import Observation, Plan, make_plan, references_of
+from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.retry import retrying
+from scripts.migration.store import ReadOnly
+from scripts.migration.stores.memory import MemoryStore
+from scripts.migration.stores.s3_errors import translated
+from scripts.migration.workers import Stop, Stopped, in_threads
+from scripts.progress import SilentProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SILENT = SilentProgress()
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stop, "sleep", lambda _self, _duration_s: None)
+
+
+def keep(store: MemoryStore, content: bytes, suffix: str = "") -> StoredObject:
+    oid = hashlib.md5(content, usedforsecurity=False).hexdigest() + suffix
+    item = StoredObject(oid, size_bytes=len(content))
+    store.contents[item.key] = content
+    return item
+
+
+def keep_directory(store: MemoryStore, files: dict[str, bytes]) -> StoredObject:
+    entries = [{"md5": keep(store, text).oid, "relpath": path} for path, text in files.items()]
+    return keep(store, json.dumps(entries).encode(), ".dir")
+
+
+def observe(source: MemoryStore, target: MemoryStore, *needed: StoredObject) -> tuple[Plan, Stores]:
+    inventory = Inventory({StoredObject(i.oid): (Reference("p", "main"),) for i in needed})
+    here, there = list_store(source, SILENT), list_store(target, SILENT)
+    directories = open_directories(
+        (item for item in inventory.references if item.is_directory),
+        ((source, here), (target, there)),
+        jobs=2,
+        progress=SILENT,
+    )
+    wanted = references_of(inventory, directories)
+    proofs = prove_objects(
+        (item for item in wanted if item.key in there), target, there, jobs=2, progress=SILENT
+    )
+    plan = make_plan(Observation(inventory, here, there, directories, proofs), "hdd", "s3")
+    return plan, Stores(Path(), ReadOnly(source), target)
+
+
+class Recording(MemoryStore):
+    """Remembers in which order objects became visible."""
+
+    def __init__(self) -> None:
+        super().__init__("s3")
+        self.order: list[str] = []
+
+    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+        super().publish(item, chunks)
+        self.order.append(item.key)
+
+
+def test_a_directory_is_published_after_all_its_files() -> None:
+    source, target = MemoryStore("hdd"), Recording()
+    lists = [
+        keep_directory(source, {f"{n}-{m}": f"{n} {m}".encode() for m in range(20)})
+        for n in range(3)
+    ]
+    plan, stores = observe(source, target, *lists)
+    report = verify(plan, copy_objects(plan, stores, jobs=8), stores)
+    assert report.complete
+    assert set(target.order[-3:]) == {item.key for item in lists}
+    assert report.counts["copied"] == 63
+
+
+def test_a_directory_is_withheld_when_the_target_lost_one_of_its_files() -> None:
+    class Forgetful(Recording):
+        def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+            super().publish(item, chunks)
+            if item.key == victim.key:
+                self.contents[item.key] = b"bit rot"
+
+    source, target = MemoryStore("hdd"), Forgetful()
+    listing = keep_directory(source, {"a": b"aaa", "b": b"bbb"})
+    victim = keep(source, b"bbb")
+    plan, stores = observe(source, target, listing)
+    report = verify(plan, copy_objects(plan, stores), stores)
+    assert listing.key not in target.order
+    found = {outcome.item.key: outcome for outcome in report.not_intact}
+    assert found[victim.key].reason == ("after copied, the target holds other bytes under its name")
+    assert victim.key in found[listing.key].reason
+
+
+def test_a_directory_that_is_present_without_its_files_does_not_hide_them() -> None:
+    source, target = MemoryStore("hdd"), MemoryStore("s3")
+    listing = keep_directory(source, {"a": b"aaa", "b": b"bbb"})
+    target.contents[listing.key] = source.contents[listing.key]
+    plan, stores = observe(source, target, listing)
+    assert plan.counts["present"] == 1
+    assert plan.counts["to_copy"] == 2
+    assert verify(plan, copy_objects(plan, stores), stores).complete
+
+
+def test_a_corrupt_directory_is_opened_from_the_target_that_has_it_right() -> None:
+    source, target = MemoryStore("hdd"), MemoryStore("s3")
+    listing = keep_directory(source, {"a": b"aaa"})
+    target.contents[listing.key] = source.contents[listing.key]
+    source.contents[listing.key] = b"[]"
+    plan, stores = observe(source, target, listing)
+    report = verify(plan, copy_objects(plan, stores), stores)
+    assert report.complete
+    assert report.counts == {
+        "planned": 2, "present": 1, "copied": 1, "intact": 2,
+        "corrupt": 0, "missing": 0, "failed": 0, "repaired": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b"not json", b'[{"relpath": "x"}]', b'[{"relpath": "x", "md5": "../../x"}]']
+)
+def test_a_directory_list_that_makes_no_sense_is_corrupt(content: bytes) -> None:
+    source = MemoryStore("hdd")
+    listing = keep(source, content, ".dir")
+    plan, _ = observe(source, MemoryStore("s3"), listing)
+    assert plan.objects[0].status is Status.CORRUPT
+
+
+def test_verify_finds_what_vanished_after_it_was_copied() -> None:
+    source, target = MemoryStore("hdd"), MemoryStore("s3")
+    item = keep(source, b"content")
+    plan, stores = observe(source, target, item)
+    outcomes = copy_objects(plan, stores)
+    assert [outcome.evidence for outcome in outcomes] == [Evidence.HASHED_IN_FLIGHT]
+    target.contents.clear()
+    (lost,) = verify(plan, outcomes, stores).not_intact
+    assert (lost.status, lost.reason) == (Status.FAILED, "after copied, it is not in the target")
+
+
+def test_verify_wants_one_outcome_for_each_planned_object() -> None:
+    source = MemoryStore("hdd")
+    plan, stores = observe(source, MemoryStore("s3"), keep(source, b"x"))
+    with pytest.raises(ValueError, match="exactly one outcome"):
+        verify(plan, (), stores)
+
+
+def test_a_store_that_is_gone_is_not_asked_for_every_object() -> None:
+    class Full(MemoryStore):
+        asked = 0
+
+        def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:  # noqa: ARG002
+            Full.asked += 1
+            raise StoreError("no space left on the device")
+
+    source, target = MemoryStore("hdd"), Full("s3")
+    items = [keep(source, str(number).encode()) for number in range(500)]
+    plan, stores = observe(source, target, *items)
+    outcomes = copy_objects(plan, stores, jobs=4)
+    assert len(outcomes) == 500
+    assert {outcome.status for outcome in outcomes} == {Status.FAILED}
+    assert Full.asked < 60
+    report = verify(plan, outcomes, stores)
+    assert report.counts["failed"] == 500
+
+
+def test_the_source_cannot_be_written_through_what_reads_it() -> None:
+    view = ReadOnly(MemoryStore("hdd"))
+    assert not hasattr(view, "publish")
+    assert not hasattr(view, "clean")
+    with pytest.raises(AttributeError):
+        view.publish = None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("failures", "ends_well"), [(retry.ATTEMPTS - 1, True), (99, False)])
+def test_only_what_may_mend_is_tried_again(failures: int, ends_well: bool) -> None:  # noqa: FBT001
+    tries = []
+
+    def call() -> str:
+        tries.append(1)
+        if len(tries) <= failures:
+            raise StoreUnavailable("busy")
+        return "done"
+
+    if ends_well:
+        assert retrying(call, Stop()) == "done"
+    else:
+        with pytest.raises(StoreUnavailable):
+            retrying(call, Stop())
+    assert len(tries) == retry.ATTEMPTS
+
+
+def test_a_refusal_is_not_tried_again() -> None:
+    tries = []
+
+    def call() -> None:
+        tries.append(1)
+        raise AccessDenied("no")
+
+    with pytest.raises(AccessDenied):
+        retrying(call, Stop())
+    assert len(tries) == 1
+
+
+def test_a_failing_worker_ends_all_and_is_raised_where_results_are_read() -> None:
+    def work(number: int, stop: Stop) -> int:
+        if number == 3:
+            raise RuntimeError("three")
+        for _ in range(1000):
+            stop.check()
+            time.sleep(0.005)
+        return number
+
+    started = time.monotonic()
+    with pytest.raises(RuntimeError, match="three"):
+        list(in_threads(work, range(8), jobs=8))
+    assert time.monotonic() - started < 2
+
+
+def test_an_interrupted_reader_leaves_within_two_seconds_even_if_a_worker_hangs() -> None:
+    release = threading.Event()
+
+    def hanging(number: int, _: Stop) -> int:
+        if number:
+            release.wait(60)
+        return number
+
+    started = time.monotonic()
+    results = in_threads(hanging, range(9), jobs=9)
+    assert next(results) == 0
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert time.monotonic() - started < 2
+    release.set()
+
+
+def test_a_stop_is_seen_between_two_pieces() -> None:
+    stop = Stop()
+    stop.check()
+    stop.set()
+    with pytest.raises(Stopped):
+        stop.check()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "word"),
+    [
+        ("status code: 404 Not Found: <Code>NoSuchBucket</Code>", StoreError, "no bucket data"),
+        ("status code: 403 x <Code>SignatureDoesNotMatch</Code>", AccessDenied, "refuses"),
+        ("status code: 503 x <Code>SlowDown</Code>", StoreUnavailable, "SlowDown"),
+        ("error sending request to http://user:SECRET@host", StoreUnavailable, "no answer"),
+        ("status code: 301 <Code>PermanentRedirect</Code>", StoreError, "another region"),
+        ("status code: 400 <Code>BadDigest</Code>", StoreUnavailable, "damaged on the way"),
+        ("status code: 400 <Code>EntityTooLarge</Code>", StoreError, "EntityTooLarge"),
+    ],
+)
+def test_a_servers_words_become_ours_and_its_secrets_stay_behind(
+    text: str, kind: type[StoreError], word: str
+) -> None:
+    from obstore.exceptions import GenericError  # noqa: PLC0415
+
+    with pytest.raises(kind, match=word) as caught, translated("s3://data/x", "s3", ""):
+        raise GenericError(f"{text} SECRET <AWSAccessKeyId>AKIASECRET</AWSAccessKeyId>")
+    assert type(caught.value) is kind
+    assert "SECRET" not in f"{caught.value}{caught.value.hint}"
+
+
+def test_an_outcome_is_intact_by_proof_only() -> None:
+    item = StoredObject("a" * 32)
+    assert not Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT).is_intact
+    assert Outcome(item, Status.COPIED, Evidence.READ_BACK).is_intact
+    assert not Outcome(item, Status.CORRUPT, Evidence.READ_BACK).is_intact
