@@ -93,7 +93,7 @@ class Report:
         kinds = [outcome.evidence for outcome in self.outcomes if outcome.is_intact]
         return {kind.value: kinds.count(kind) for kind in Evidence if kind in kinds}
 
-    def to_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return the report as it is written to a file; ``bytes`` counts what this run copied."""
         return {
             "schema_version": SCHEMA_VERSION,

@@ -140,7 +140,7 @@ def test_every_revision_arrives_and_a_clean_clone_pulls_an_old_tag(
     before = snapshot(project.hdd)
     stores = open_stores(project.root, "hdd", "s3")
     report = migrate(stores)
-    assert report.complete, report.to_json()
+    assert report.complete, report.as_json()
     assert report.counts["planned"] == report.counts["copied"] == PLANNED
     assert report.bytes_copied > BIG_BYTES
     assert snapshot(project.hdd) == before

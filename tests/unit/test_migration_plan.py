@@ -193,7 +193,7 @@ def test_a_report_counts_what_its_outcomes_say() -> None:
         uncollectable=(Uncollectable("v0", "x.dvc", "not YAML"),),
         elapsed_s=1.23456,
     )
-    told = json.loads(json.dumps(report.to_json()))
+    told = json.loads(json.dumps(report.as_json()))
     assert told["counts"] == {
         "planned": 5, "present": 1, "copied": 1, "intact": 2,
         "corrupt": 1, "missing": 1, "failed": 1, "repaired": 1,

@@ -1,0 +1,160 @@
+"""How heart 2 looks: the plan and the report of a migration as rich renderables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from scripts.migration.model import Status
+from scripts.report import bytes_text, count_text, duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rich.console import RenderableType
+
+    from scripts.migration.inventory import Uncollectable
+    from scripts.migration.model import Reference, StoredObject
+    from scripts.migration.outcome import Report
+    from scripts.migration.plan import Plan
+
+_MOST_ROWS = 20
+"""A person reads the first few; the report file names all."""
+_STYLES = {Status.CORRUPT: "bold red", Status.MISSING: "red", Status.FAILED: "yellow"}
+
+
+def plan_view(plan: Plan) -> RenderableType:
+    """Return the plan: its verdict, its counts, and what already keeps it from being complete."""
+    counts = plan.counts
+    table = _figures()
+    _figure(table, counts["planned"], "planned", f"of {count_text(plan.revisions, 'revision')}")
+    _figure(table, counts["present"], "present", "proven in the target, nothing to do")
+    _figure(table, counts["to_copy"], "to copy", bytes_text(plan.bytes_to_copy))
+    if counts["to_repair"]:
+        _figure(table, counts["to_repair"], "to repair", "of these: wrong bytes in the target")
+    lost = [planned for planned in plan.objects if planned.status is not None]
+    for status in _STYLES:
+        if counts[status.value]:
+            _figure(table, counts[status.value], status.value, "see below", _STYLES[status])
+    rows = [
+        (planned.status, planned.item, planned.reason, planned.references)
+        for planned in lost
+        if planned.status is not None
+    ]
+    return Group(
+        _plan_verdict(plan), table, *_excluded(plan.excluded), *_losses(rows),
+        *_uncollectable(plan.uncollectable), *_notes(plan.notes),
+    )  # fmt: skip
+
+
+def report_view(report: Report) -> RenderableType:
+    """Return the report: the verdict, the counts, and every loss with its place."""
+    counts = report.counts
+    table = _figures()
+    _figure(table, counts["planned"], "planned", f"of {count_text(report.revisions, 'revision')}")
+    _figure(table, counts["intact"], "intact", _proofs(report), "green")
+    _figure(table, counts["present"], "present", "of these: there before")
+    _figure(table, counts["copied"], "copied", f"of these: {bytes_text(report.bytes_copied)}")
+    if counts["repaired"]:
+        _figure(table, counts["repaired"], "repaired", "of these: wrong bytes were replaced")
+    for status, style in _STYLES.items():
+        if counts[status.value]:
+            _figure(table, counts[status.value], status.value, "see below", style)
+    rows = [
+        (outcome.status, outcome.item, outcome.reason, outcome.references)
+        for outcome in report.not_intact
+    ]
+    return Group(
+        _report_verdict(report), table, *_excluded(report.excluded), *_losses(rows),
+        *_uncollectable(report.uncollectable), *_notes(report.notes),
+    )  # fmt: skip
+
+
+def _plan_verdict(plan: Plan) -> Text:
+    way = f"{plan.source} → {plan.target}: "
+    if plan.uncollectable or any(planned.status is not None for planned in plan.objects):
+        return Text(f"{way}cannot become complete as it is", style="bold yellow")
+    if not plan.to_copy:
+        return Text(f"{way}nothing to copy", style="bold green")
+    return Text(f"{way}{count_text(len(plan.to_copy), 'object')} to copy", style="bold")
+
+
+def _report_verdict(report: Report) -> Text:
+    way = f"{report.source} → {report.target}: "
+    took = duration_text(report.elapsed_s)
+    if report.complete:
+        told = f"✓ {way}complete, {bytes_text(report.bytes_intact)} proven in {took}"
+        return Text(told, style="bold green")
+    lost = count_text(len(report.not_intact), "object")
+    unread = f", {len(report.uncollectable)} unread" if report.uncollectable else ""
+    return Text(f"✗ {way}INCOMPLETE, {lost} not intact{unread}, after {took}", style="bold red")
+
+
+def _proofs(report: Report) -> str:
+    kinds = report.evidence_counts()
+    return ", ".join(f"{count:,} by {kind}" for kind, count in kinds.items()) or "none"
+
+
+def _losses(
+    rows: list[tuple[Status, StoredObject, str, tuple[Reference, ...]]],
+) -> Iterable[RenderableType]:
+    if not rows:
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("", "path", "revision", "why"):
+        table.add_column(heading, overflow="fold")
+    for status, item, reason, references in rows[:_MOST_ROWS]:
+        place = references[0] if references else None
+        more = f" (+{len(references) - 1})" if len(references) > 1 else ""
+        table.add_row(
+            Text(status.value, style=_STYLES.get(status, "")),
+            Text(place.path if place else item.key),
+            Text(f"{place.revision}{more}" if place else ""),
+            Text(reason),
+        )
+    yield table
+    yield from _rest(len(rows))
+
+
+def _uncollectable(lost: tuple[Uncollectable, ...]) -> Iterable[RenderableType]:
+    if not lost:
+        return
+    table = Table(box=box.SIMPLE_HEAD, title="Not known what these need", title_justify="left")
+    for heading in ("revision", "file", "why"):
+        table.add_column(heading, overflow="fold")
+    for entry in lost[:_MOST_ROWS]:
+        table.add_row(Text(entry.revision), Text(entry.path), Text(entry.reason))
+    yield table
+    yield from _rest(len(lost))
+
+
+def _rest(count: int) -> Iterable[RenderableType]:
+    if count > _MOST_ROWS:
+        yield Text(f"  and {count - _MOST_ROWS:,} more: `--report FILE` names all", style="dim")
+
+
+def _excluded(excluded: Mapping[str, int]) -> Iterable[RenderableType]:
+    if excluded:
+        told = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(excluded.items()))
+        yield Text(f"  Not part of it, on purpose: {told}", style="dim")
+
+
+def _notes(notes: tuple[str, ...]) -> Iterable[RenderableType]:
+    for note in notes:
+        yield Text.assemble(("  NOTE ", "bold yellow"), note)
+
+
+def _figures() -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=True)
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    return table
+
+
+def _figure(table: Table, count: int, name: str, detail: str, style: str = "") -> None:
+    table.add_row(Text(f"{count:,}", style=style), Text(name, style=style), Text(detail))

@@ -1,0 +1,77 @@
+"""What a person sees of a migration."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from scripts.console.migration import plan_view, report_view
+from scripts.migration.inventory import Uncollectable
+from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
+from scripts.migration.outcome import Report
+from scripts.migration.plan import Action, Plan, PlannedObject
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def drawn(view: RenderableType) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get()
+
+
+def item(number: int) -> StoredObject:
+    return StoredObject(f"{number:032x}", size_bytes=1_000_000)
+
+
+def test_a_plan_says_on_top_what_there_is_to_do() -> None:
+    plan = Plan(
+        "hdd", "s3",
+        (
+            PlannedObject(item(1), Action.COPY),
+            PlannedObject(item(2), Action.KEEP, Evidence.READ_BACK),
+        ),
+        revisions=3, excluded={"push: false": 2}, notes=("A run-cache.",),
+    )  # fmt: skip
+    text = drawn(plan_view(plan))
+    assert text.splitlines()[0].strip() == "hdd → s3: 1 object to copy"
+    for told in ("1.0 MB", "of 3 revisions", "2 push: false", "NOTE A run-cache."):
+        assert told in text
+
+
+def test_a_plan_that_cannot_be_completed_says_so_first() -> None:
+    lost = PlannedObject(
+        item(1), Action.NONE, status=Status.MISSING, reason="it is not in the source",
+        references=(Reference("[data]/x.txt", "v1"), Reference("y", "v2")),
+    )  # fmt: skip
+    text = drawn(plan_view(Plan("hdd", "s3", (lost,))))
+    assert "cannot become complete" in text.splitlines()[0]
+    for told in ("[data]/x.txt", "v1 (+1)", "it is not in the source"):
+        assert told in text
+    assert "nothing to copy" in drawn(plan_view(Plan("hdd", "s3", ())))
+
+
+def test_a_report_has_its_verdict_on_top() -> None:
+    copied = Outcome(item(1), Status.COPIED, Evidence.STORE_CHECKSUM)
+    complete = drawn(report_view(Report("hdd", "s3", (copied,), elapsed_s=2)))
+    assert complete.startswith("✓ hdd → s3: complete, 1.0 MB proven in 2.0 s")
+    assert "1 by store checksum" in complete
+    report = Report(
+        "hdd", "s3", (copied, Outcome(item(2), Status.CORRUPT, reason="wrong bytes")),
+        uncollectable=(Uncollectable("v0 (abc)", "x.dvc", "not YAML"),), elapsed_s=2,
+    )  # fmt: skip
+    text = drawn(report_view(report))
+    assert text.startswith("✗ hdd → s3: INCOMPLETE, 1 object not intact, 1 unread, after 2.0 s")
+    for told in (item(2).key, "wrong bytes", "v0 (abc)", "x.dvc", "not YAML"):
+        assert told in text
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    outcomes = tuple(Outcome(item(n), Status.MISSING, reason="gone") for n in range(25))
+    text = drawn(report_view(Report("hdd", "s3", outcomes)))
+    assert text.count("gone") == 20
+    assert "and 5 more" in text
