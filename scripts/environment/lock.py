@@ -12,14 +12,16 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from scripts.errors import SlipwayError, ToolMissing
-from scripts.process import run
+from scripts.process import Completed, run
 from scripts.progress import SilentProgress
 from scripts.report import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scripts.progress import Progress
 
 _IMAGE_MARKERS = (
@@ -64,8 +66,20 @@ class LockChange:
     after: str
 
 
+class Run(Protocol):
+    """How uv is started: :func:`scripts.process.run`, or a test's fake."""
+
+    def __call__(self, argv: Sequence[str], *, cwd: Path) -> Completed:
+        """Run a program to its end."""
+
+
 def lock_environment(
-    root: Path, *, upgrade: bool = False, progress: Progress | None = None
+    root: Path,
+    *,
+    upgrade: bool = False,
+    progress: Progress | None = None,
+    uv: str | None = None,
+    run: Run = run,
 ) -> tuple[LockChange, ...]:
     """Pin ``environment.txt`` and ``host.txt`` of the workspace ``root`` with hashes.
 
@@ -76,6 +90,8 @@ def lock_environment(
         upgrade: Whether to move every package to its newest version. Without it, only what the
             inputs ask for moves.
         progress: Where to tell what is being done.
+        uv: The uv to use; by default the one beside this Python, or on PATH.
+        run: How it is started.
 
     Returns:
         What the locks pin differently, by lock and package.
@@ -86,11 +102,11 @@ def lock_environment(
         SlipwayError: An input is missing, or a lock cannot be written.
     """
     progress = progress or SilentProgress()
-    uv = _find_uv()
+    uv = uv or _find_uv()
     texts = {}
     for lock in LOCKS:
         progress.say(f"Resolving {lock.source}")
-        texts[lock] = _resolve(lock, root, uv, upgrade=upgrade)
+        texts[lock] = _resolve(lock, root, uv, run, upgrade=upgrade)
     changes: list[LockChange] = []
     for lock, text in texts.items():
         path = root / lock.target
@@ -110,7 +126,7 @@ def read_pins(text: str) -> dict[str, tuple[str, ...]]:
     return pins
 
 
-def _resolve(lock: _Lock, root: Path, uv: str, *, upgrade: bool) -> str:
+def _resolve(lock: _Lock, root: Path, uv: str, run: Run, *, upgrade: bool) -> str:
     if not (root / lock.source).is_file():
         raise SlipwayError(
             f"There is no {lock.source} in {root}.",
