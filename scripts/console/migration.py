@@ -37,9 +37,9 @@ def plan_view(plan: Plan) -> RenderableType:
     if counts["to_repair"]:
         _figure(table, counts["to_repair"], "to repair", "of these: wrong bytes in the target")
     lost = [planned for planned in plan.objects if planned.status is not None]
-    for status in _STYLES:
+    for status, style in _STYLES.items():
         if counts[status.value]:
-            _figure(table, counts[status.value], status.value, "see below", _STYLES[status])
+            _figure(table, counts[status.value], status.value, "see below", style)
     rows = [
         (planned.status, planned.item, planned.reason, planned.references)
         for planned in lost
