@@ -225,9 +225,83 @@ def dvc_init(_: Context) -> None:
     from scripts.container import inside
 
     with exit_on_error(), console.progress() as progress:
-        inside.hand_over(ROOT, ["invoke", "dvc-init"], unless_inside=True)
+        inside.hand_over_task(ROOT, "dvc-init")
         from scripts.console import project as view
-        from scripts.project.init import init_project
+        from scripts.project import init_project
         from scripts.settings import read_settings
 
         console.show(view.init_view(init_project(read_settings(ROOT), progress=progress)))
+
+
+@task(
+    help={
+        "from": "DVC remote to read from; it is never written to",
+        "to": "DVC remote to fill",
+        "jobs": "objects in flight at once",
+        "dry-run": "show the plan and stop",
+        "report": "also write the report to this JSON file, inside the workspace",
+        "switch": "make the target the default remote, once everything is proven",
+    }
+)
+def dvc_migrate(
+    _: Context,
+    from_: str,
+    to: str,
+    jobs: int = 32,
+    dry_run: bool = False,
+    report: str = "",
+    switch: bool = False,
+) -> None:
+    """Copy all DVC data to another remote, and prove it.
+
+    Every object of every revision is copied and proven at the target; the source is never
+    written to. Interrupted, the same command continues.
+
+    Example: ./inv dvc-migrate --from hdd --to s3 --switch
+    """
+    from scripts.container import inside
+
+    with exit_on_error(), console.progress() as progress:
+        inside.require_visible(report, ROOT)
+        inside.hand_over_task(ROOT, "dvc-migrate")
+        from scripts import migration
+        from scripts.console import migration as view
+        from scripts.report import write_json
+        from scripts.settings import read_settings
+
+        settings = read_settings(ROOT)
+        stores = migration.open_stores(ROOT, from_, to, settings.passed)
+        planned = migration.plan_migration(stores, jobs=jobs, progress=progress)
+        console.show(view.plan_view(planned))
+        if dry_run:
+            return
+        outcomes = migration.copy_objects(planned, stores, jobs=jobs, progress=progress)
+        result = migration.verify(planned, outcomes, stores, jobs=jobs, progress=progress)
+        console.show(view.report_view(result))
+        if report:
+            write_json(Path(report), result.as_json())
+        result.require_complete()
+        if switch:
+            console.show(view.switch_view(migration.switch_default(ROOT, result)))
+
+
+@task(help={"yes": YES})
+def demo(context: Context, yes: bool = False) -> None:
+    """See a data set move from a disk to S3, verified.
+
+    Makes a small project with history, a real object store on this machine, migrates from one
+    to the other, and pulls every version into a clean clone, compared bit by bit.
+    """
+    from scripts.container import inside, services
+
+    with exit_on_error(), console.progress() as progress:
+        if not inside.is_inside():
+            up(context, yes=yes)
+            services.start_object_store(ROOT, progress)
+            inside.hand_over_task(ROOT, "demo")
+        from scripts.console import project as view
+        from scripts.demo import run_demo
+
+        result = run_demo(ROOT, progress=progress)
+        console.show(view.demo_view(result))
+        result.require_identical()

@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 from scripts import process
 from scripts.container.bringup import connect, find_running
+from scripts.container.services import SERVICES
+from scripts.crossing.network import no_proxy_inside
 from scripts.crossing.paths import workspace_target
 from scripts.errors import SettingsError
 from scripts.settings import KNOWN_KEYS
@@ -64,24 +66,49 @@ def command_inside(
     ]
 
 
-def hand_over(root: Path, argv: Sequence[str], *, unless_inside: bool = False) -> None:
+def hand_over(root: Path, argv: Sequence[str]) -> NoReturn:
     """Hand this terminal over to a command inside; its exit code becomes this process's.
 
     Args:
         root: The workspace, whose container runs.
-        argv: The command and its arguments.
-        unless_inside: Return, if this process runs inside already, instead of running ``argv``.
+        argv: The command and its arguments; inside already, it is run in place.
 
     Raises:
         ContainerError: The container does not run.
     """
     if is_inside():
-        if unless_inside:
-            return
         process.become(argv)
     settings, engine = connect(root)
     command, values = _prepared(settings, find_running(root, engine), argv, os.environ)
     process.become(command, env=values)
+
+
+def hand_over_task(root: Path, task: str) -> None:
+    """Run the task that this process was called for inside instead; return if it is inside.
+
+    Args:
+        root: The workspace, whose container runs.
+        task: The task's name on the command line; it and all behind it is repeated inside.
+
+    Raises:
+        ContainerError: The container does not run.
+    """
+    if not is_inside():
+        words = sys.argv[sys.argv.index(task) :]
+        hand_over(root, ["invoke", "--search-root", workspace_target(root), *words])
+
+
+def require_visible(path: str, root: Path) -> None:
+    """Check that a file that is named outside can be written inside under the same name.
+
+    Raises:
+        SettingsError: It is not in the workspace.
+    """
+    if path and not is_inside() and root not in Path(path).resolve().parents:
+        raise SettingsError(
+            f"{path} is outside the workspace, where the container cannot write.",
+            hint=f"Choose a path below {root}.",
+        )
 
 
 def run_inside(
@@ -123,7 +150,7 @@ def _prepared(
 ) -> tuple[list[str], dict[str, str]]:
     names = (*KNOWN_KEYS, *_TERMINAL_KEYS, *added)
     passed = {key: environ[key] for key in names if environ.get(key)}
-    values = {**settings.passed, **passed}
+    values = {**settings.passed, **passed, **no_proxy_inside(environ, SERVICES)}
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     workdir = _same_place(Path.cwd(), settings.root)
     command = command_inside(
@@ -140,23 +167,6 @@ def _same_place(here: Path, root: Path) -> str:
     except ValueError:
         return workspace
     return f"{workspace}/{relative.as_posix()}" if relative.parts else workspace
-
-
-def path_inside(path: str, root: Path) -> str:
-    """Return where a file named outside is inside.
-
-    Raises:
-        SettingsError: It is not in the workspace, and so cannot be seen from inside.
-    """
-    absolute = Path(path).resolve()
-    try:
-        relative = absolute.relative_to(root)
-    except ValueError:
-        raise SettingsError(
-            f"{absolute} is outside the workspace, where the container cannot write.",
-            hint=f"Choose a path below {root}.",
-        ) from None
-    return f"{workspace_target(root)}/{relative.as_posix()}"
 
 
 def attach_uri(settings: Settings, container: ContainerFacts) -> str:

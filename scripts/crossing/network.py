@@ -11,7 +11,7 @@ from scripts.errors import SettingsError
 from scripts.settings import PROXY_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scripts.settings import Port
 
@@ -68,6 +68,16 @@ def trust_environment() -> dict[str, str]:
 def proxy_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return which proxy variables are set; compose passes them on by name, so none is written."""
     return tuple(key for key in PROXY_KEYS if environ.get(key))
+
+
+def no_proxy_inside(environ: Mapping[str, str], services: Sequence[str]) -> dict[str, str]:
+    """Return NO_PROXY with the services beside the container in it; empty without a proxy."""
+    if not proxy_names(environ):
+        return {}
+    listed = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    names = [name for name in listed.split(",") if name]
+    value = ",".join(dict.fromkeys((*names, "localhost", "127.0.0.1", *services)))
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def port_taken(port: Port) -> bool:

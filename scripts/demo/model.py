@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from scripts.container.services import DEMO_ACCESS_KEY, DEMO_ENDPOINT, DEMO_SECRET_KEY
 from scripts.errors import Corrupted
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 class DemoStore:
     """The object store that the demo fills; the defaults are the embedded one, seen from inside."""
 
-    endpoint_url: str = "http://object-store:8080"
-    access_key: str = "slipway:demo"
-    secret_key: str = field(default="slipway-demo", repr=False)
+    endpoint_url: str = DEMO_ENDPOINT
+    access_key: str = DEMO_ACCESS_KEY
+    secret_key: str = field(default=DEMO_SECRET_KEY, repr=False)
     bucket: str = "slipway-demo"
     region: str = "us-east-1"
 
@@ -83,7 +84,7 @@ class DemoResult:
             "files": self.files,
             "bytes": self.size_bytes,
             "elapsed_s": round(self.elapsed_s, 3),
-            "migration": self.report.to_json(),
+            "migration": self.report.as_json(),
         }
 
     def require_identical(self) -> None:
