@@ -58,12 +58,15 @@ def open_directories(
     """
     wanted = list(directories)
     where = list(places)
-    opened = {}
     with progress.phase("opening directories", total=len(wanted)) as phase:
-        for result in in_threads(lambda item, stop: _open(item, where, stop), wanted, jobs):
-            opened[result.directory.key] = result
+
+        def open_one(item: StoredObject, stop: Stop) -> Opened:
+            opened = _open(item, where, stop)
             phase.advance()
-    return opened
+            return opened
+
+        found = in_threads(open_one, wanted, jobs)
+    return {opened.directory.key: opened for opened in found}
 
 
 def _open(

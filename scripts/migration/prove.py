@@ -63,7 +63,6 @@ def prove_objects(
             as "not there".
     """
     wanted = list(items)
-    proofs: dict[str, Proof] = {}
     with progress.phase(name, total=len(wanted)) as phase:
 
         def look(item: StoredObject, stop: Stop) -> tuple[str, Proof]:
@@ -71,8 +70,7 @@ def prove_objects(
             phase.advance()
             return item.key, proof
 
-        proofs.update(in_threads(look, wanted, jobs))
-    return proofs
+        return dict(in_threads(look, wanted, jobs))
 
 
 def _prove(item: StoredObject, listed: StoredObject | None, target: Source, stop: Stop) -> Proof:

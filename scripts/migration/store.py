@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.model import StoredObject
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
 
 

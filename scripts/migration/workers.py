@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import queue
+import sys
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Callable, NoReturn, TypeVar
 
+from scripts.errors import EXIT_INTERRUPTED, SlipwayError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _Work = TypeVar("_Work")
 _Result = TypeVar("_Result")
-_END_WITHIN_S = 1.5
+_END_WITHIN_S = 1.2
 
 
 class Stopped(Exception):
@@ -42,8 +48,8 @@ class Stop:
 
 def in_threads(
     work: Callable[[_Work, Stop], _Result], items: Iterable[_Work], jobs: int
-) -> Iterator[_Result]:
-    """Yield ``work(item, stop)`` of every item, as each is done.
+) -> list[_Result]:
+    """Return ``work(item, stop)`` of every item, in the order in which they were done.
 
     The threads are daemons: one that hangs in a request keeps nobody from leaving.
 
@@ -78,12 +84,34 @@ def in_threads(
     for thread in threads:
         thread.start()
     try:
-        for _ in range(count):
-            yield results.get()()
-    finally:
+        return [results.get()() for _ in range(count)]
+    except BaseException as error:
         stop.set()
-        for thread in threads:
-            thread.join(_END_WITHIN_S / len(threads))
+        _leave(threads, error)
+        raise
+
+
+def _leave(threads: list[threading.Thread], error: BaseException) -> None:
+    """Wait a moment for the threads, and see to it that those that hang do no harm at the end.
+
+    A thread that comes back from foreign code while Python is shutting down aborts the process: the
+    exit code would be lost. So if one is still in a request then, the process leaves before that.
+    """
+    end = time.monotonic() + _END_WITHIN_S
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    hanging = [thread for thread in threads if thread.is_alive()]
+    if hanging:
+        code = EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+        code = error.exit_code if isinstance(error, SlipwayError) else code
+        atexit.register(_exit_if_hanging, hanging, code)
+
+
+def _exit_if_hanging(threads: list[threading.Thread], exit_code: int) -> None:
+    if any(thread.is_alive() for thread in threads):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code)
 
 
 def _same(result: _Result) -> _Result:

@@ -17,7 +17,7 @@ from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.store import CHUNK_BYTES, Store
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
-from scripts.migration.stores.s3 import S3Store
+from scripts.migration.stores.s3 import PART_BYTES, S3Store
 from scripts.migration.transfer import copy_object, copy_shard
 from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LARGE = 2 * CHUNK_BYTES + 5
+LARGE = 2 * PART_BYTES + 5
 """Large enough for an upload in parts."""
 
 
@@ -188,7 +188,7 @@ def test_a_new_store_is_empty(world: World) -> None:
     assert list(world.store.list_objects()) == []
 
 
-@pytest.mark.parametrize("size_bytes", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, LARGE])
+@pytest.mark.parametrize("size_bytes", [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, PART_BYTES, LARGE])
 def test_what_is_published_is_listed_and_read_bit_by_bit(world: World, size_bytes: int) -> None:
     content = content_of(size_bytes)
     item = named(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import threading
@@ -189,7 +190,7 @@ def test_the_source_cannot_be_written_through_what_reads_it() -> None:
 
 
 @pytest.mark.parametrize(("failures", "ends_well"), [(retry.ATTEMPTS - 1, True), (99, False)])
-def test_only_what_may_mend_is_tried_again(failures: int, ends_well: bool) -> None:  # noqa: FBT001
+def test_only_what_may_mend_is_tried_again(failures: int, ends_well: bool) -> None:
     tries = []
 
     def call() -> str:
@@ -229,25 +230,34 @@ def test_a_failing_worker_ends_all_and_is_raised_where_results_are_read() -> Non
 
     started = time.monotonic()
     with pytest.raises(RuntimeError, match="three"):
-        list(in_threads(work, range(8), jobs=8))
+        in_threads(work, range(8), jobs=8)
     assert time.monotonic() - started < 2
 
 
-def test_an_interrupted_reader_leaves_within_two_seconds_even_if_a_worker_hangs() -> None:
+def test_all_end_within_two_seconds_even_if_a_worker_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_exit: list[tuple[list[threading.Thread], int]] = []
+    monkeypatch.setattr(
+        atexit, "register", lambda _, threads, code: at_exit.append((threads, code))
+    )
     release = threading.Event()
 
     def hanging(number: int, _: Stop) -> int:
-        if number:
-            release.wait(60)
+        if number == 0:
+            raise KeyboardInterrupt
+        release.wait(60)
         return number
 
     started = time.monotonic()
-    results = in_threads(hanging, range(9), jobs=9)
-    assert next(results) == 0
     with pytest.raises(KeyboardInterrupt):
-        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+        in_threads(hanging, range(9), jobs=9)
     assert time.monotonic() - started < 2
+    ((threads, code),) = at_exit
+    assert (len(threads), code) == (8, 130)
     release.set()
+    for thread in threads:
+        thread.join(10)
 
 
 def test_a_stop_is_seen_between_two_pieces() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from scripts.migration.model import StoredObject, object_at
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 _PLAIN_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
 _LISTING_PAGE = 1000
+PART_BYTES = 8 << 20
+"""An object of up to one part goes up whole, so that its ETag is its MD5."""
 _MOST_PARTS = 9_000
 """S3 takes 10,000; a part grows with an object of more than 72 GB."""
-_LARGE_AT_ONCE = 3
-_PARTS_AT_ONCE = 4
-"""Together they bound the memory of uploads: 3 x (4 + 1) parts of 8 MiB."""
+_LARGE_BYTES = 1 << 20
+_LARGE_AT_ONCE = 4
+_PARTS_AT_ONCE = 3
+"""With ``_LARGE_AT_ONCE`` it bounds the memory of uploads: 4 x (3 + 1) parts."""
 
 
 class S3Store:
@@ -102,25 +106,32 @@ class S3Store:
         """
         import obstore  # noqa: PLC0415
 
+        size_bytes = item.size_bytes or 0
         pieces = iter(chunks)
-        head = []
-        head_bytes = 0
-        for piece in pieces:
-            head.append(piece)
-            head_bytes += len(piece)
-            if head_bytes > CHUNK_BYTES:
-                break
-        else:
+        with self._large if size_bytes > _LARGE_BYTES else nullcontext():
+            head, is_all = _first_part(pieces)
             with translated(self.place, self.name, item.key):
-                obstore.put(self._bucket, item.key, b"".join(head), use_multipart=False)
-            return
-        part_bytes = max(CHUNK_BYTES, (item.size_bytes or 0) // _MOST_PARTS)
-        with self._large, translated(self.place, self.name, item.key):
-            obstore.put(
-                self._bucket, item.key, itertools.chain(head, pieces), use_multipart=True,
-                chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
-            )  # fmt: skip
+                if is_all:
+                    obstore.put(self._bucket, item.key, b"".join(head), use_multipart=False)
+                    return
+                obstore.put(
+                    self._bucket, item.key, itertools.chain(head, pieces), use_multipart=True,
+                    chunk_size=max(PART_BYTES, size_bytes // _MOST_PARTS),
+                    max_concurrency=_PARTS_AT_ONCE,
+                )  # fmt: skip
 
     def clean(self) -> int:
         """Remove nothing: unfinished uploads in parts may be another program's."""
         return 0
+
+
+def _first_part(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
+    """Take pieces until they are more than one part; return them, and whether they are all."""
+    head = []
+    head_bytes = 0
+    for piece in pieces:
+        head.append(piece)
+        head_bytes += len(piece)
+        if head_bytes > PART_BYTES:
+            return head, False
+    return head, True
