@@ -52,11 +52,11 @@ def run_compose(
         ContainerError: It failed for a reason that is known; the hint says what helps.
         CommandFailed: It failed for another reason.
     """
-    command = compose_command(root, arguments)
     try:
         if follow is not None:
+            command = compose_command(root, ["--progress", "plain", *arguments])
             return process.run_followed(command, follow=follow, cwd=root)
-        return process.run(command, cwd=root)
+        return process.run(compose_command(root, arguments), cwd=root)
     except CommandFailed as error:
         raise explain(error) from error
 

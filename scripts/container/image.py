@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.container.engine import ImageRefused, ImageUnreachable
-from scripts.container.model import DEBIAN_BASE_IMAGE, PYTHON_VERSION
+from scripts.container.model import DEBIAN_BASE_IMAGE, PYTHON_VERSION, SERVICE
 from scripts.container.packages import install_packages
 from scripts.errors import CommandFailed, ContainerError
 from scripts.process import run_followed
@@ -185,4 +185,4 @@ def build_image(
             progress.say(step.group(1)[:100])
 
     with progress.phase("building the image"):
-        engine.compose(root, ["--progress", "plain", "build", *options, "dev"], follow=follow)
+        engine.compose(root, ["build", *options, SERVICE], follow=follow)

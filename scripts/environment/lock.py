@@ -1,6 +1,6 @@
-"""Pin what the image and the host install: environment.txt and host.txt become locks, through uv.
+"""Pin what the images and the host install: lists of requirements become locks, through uv.
 
-Both are resolved in an empty directory of their own, so that a lock depends on its input alone
+Each is resolved in an empty directory of their own, so that a lock depends on its input alone
 and names nothing of this machine.
 """
 
@@ -43,12 +43,20 @@ class _Lock:
     target: str
     python: str
     markers: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
 
 
 LOCKS = (
     # 3.9.2 is Debian 11's; some packages rule out 3.9.0 and 3.9.1.
     _Lock("environment.txt", "environment.lock", "3.9.2", _IMAGE_MARKERS),
     _Lock("host.txt", "host.lock", "3.9"),
+    _Lock("tests/host.txt", "tests/host.lock", "3.9", includes=("host.txt",)),
+    _Lock(
+        "services/object-store/requirements.txt",
+        "services/object-store/requirements.lock",
+        "3.9.2",
+        _IMAGE_MARKERS,
+    ),
 )
 
 
@@ -81,9 +89,9 @@ def lock_environment(
     uv: str | None = None,
     run: Run = run,
 ) -> tuple[LockChange, ...]:
-    """Pin ``environment.txt`` and ``host.txt`` of the workspace ``root`` with hashes.
+    """Pin every list of requirements of the workspace ``root`` with hashes.
 
-    Neither lock is written unless both can be resolved.
+    No lock is written unless all of them can be resolved.
 
     Args:
         root: The workspace.
@@ -134,7 +142,10 @@ def _resolve(lock: _Lock, root: Path, uv: str, run: Run, *, upgrade: bool) -> st
         )
     with tempfile.TemporaryDirectory(prefix="slipway-lock-") as name:
         directory = Path(name)
+        (directory / lock.source).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / lock.source, directory / lock.source)
+        for included in lock.includes:
+            shutil.copyfile(root / included, directory / included)
         if (root / lock.target).is_file():  # uv keeps the versions that it finds here
             shutil.copyfile(root / lock.target, directory / lock.target)
         write_text(directory / "pyproject.toml", _uv_settings(lock))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts.environment.lock import LockChange, lock_environment, read_pins
+from scripts.environment.lock import LOCKS, LockChange, lock_environment, read_pins
 from scripts.errors import CommandFailed, SlipwayError
 from scripts.process import Completed
 
@@ -40,7 +40,8 @@ class FakeUv:
 
     def __call__(self, argv: Sequence[str], *, cwd: Path) -> Completed:
         self.calls.append(tuple(argv))
-        self.seen.update({file.name: file.read_text() for file in cwd.iterdir()})
+        files = [file for file in cwd.rglob("*") if file.is_file()]
+        self.seen.update({str(file.relative_to(cwd)): file.read_text() for file in files})
         source = argv[3]
         if source == self.failing:
             raise CommandFailed(argv, 1, "No solution found: you require torch<1 and torch>2")
@@ -51,17 +52,20 @@ class FakeUv:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "environment.txt").write_text("torch\n")
-    (tmp_path / "host.txt").write_text("rich\n")
+    for lock in LOCKS:
+        (tmp_path / lock.source).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / lock.source).write_text("rich\n")
     return tmp_path
 
 
-def test_both_locks_are_written_and_every_pin_is_a_change(root: Path) -> None:
+def test_every_lock_is_written_and_every_pin_is_a_change(root: Path) -> None:
     changes = lock_environment(root, uv="uv", run=FakeUv())
     assert changes == (
         LockChange("environment.lock", "nvidia-nccl", "", "2.0"),
         LockChange("environment.lock", "torch", "", "2.8.0"),
         LockChange("host.lock", "rich", "", "1, 2"),
+        LockChange("tests/host.lock", "rich", "", "1, 2"),
+        LockChange("services/object-store/requirements.lock", "rich", "", "1, 2"),
     )
     assert (root / "host.lock").read_text().endswith(HOST)
 
@@ -108,10 +112,18 @@ def test_upgrade_is_uvs_own(root: Path) -> None:
     assert all("--upgrade" in call for call in uv.calls)
 
 
-def test_when_one_input_cannot_be_resolved_neither_lock_changes(root: Path) -> None:
+def test_when_one_input_cannot_be_resolved_no_lock_changes(root: Path) -> None:
     with pytest.raises(CommandFailed, match="you require torch<1 and torch>2"):
         lock_environment(root, uv="uv", run=FakeUv(failing="host.txt"))
-    assert sorted(file.name for file in root.iterdir()) == ["environment.txt", "host.txt"]
+    assert not list(root.rglob("*.lock"))
+
+
+def test_a_list_that_includes_another_sees_it(root: Path) -> None:
+    uv = FakeUv()
+    lock_environment(root, uv="uv", run=uv)
+    tests = next(call for call in uv.calls if call[3] == "tests/host.txt")
+    assert tests[tests.index("--output-file") + 1] == "tests/host.lock"
+    assert {"host.txt", "tests/host.txt"} <= set(uv.seen)
 
 
 def test_a_missing_input_is_named(root: Path) -> None:

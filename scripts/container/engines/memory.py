@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from scripts.container.engine import Follow
 
+_VERBS = ("build", "run", "up", "stop", "rm", "down")
 _FACTS = EngineFacts(version="26.1.5", rootless=False, gpu=Gpu.NONE, compose_version="2.26.1")
 
 
@@ -96,7 +97,7 @@ class MemoryEngine:
 
     def compose(self, root: Path, arguments: Sequence[str], *, follow: Follow = None) -> Completed:
         """Do what ``build``, ``run``, ``up`` and ``down`` do, in memory, by the overlay's text."""
-        verb = next(word for word in arguments if not word.startswith("-"))
+        verb = next(word for word in arguments if word in _VERBS)
         if verb == self.fail_on:
             raise CommandFailed(["docker", "compose", *arguments], 1, f"{verb} failed on purpose")
         overlay = (root / OVERLAY).read_text(encoding="utf-8")
@@ -114,7 +115,7 @@ class MemoryEngine:
                 identifier, f"{project}-{SERVICE}-1", running=True, health="",
                 image_id=self.images[image].image_id, labels=labels,
             )  # fmt: skip
-        elif verb == "down":
+        elif verb in ("down", "rm"):
             self.containers.pop((project, SERVICE), None)
         elif verb == "stop":
             known = self.containers[project, SERVICE]
