@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from scripts.migration.cutover import Switch
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Reference, StoredObject
     from scripts.migration.outcome import Report
@@ -72,6 +73,21 @@ def report_view(report: Report) -> RenderableType:
         _report_verdict(report), table, *_excluded(report.excluded), *_losses(rows),
         *_uncollectable(report.uncollectable), *_notes(report.notes),
     )  # fmt: skip
+
+
+def switch_view(switch: Switch) -> RenderableType:
+    """Return which remote is the default now, and what is left to do about it."""
+    lines = [
+        Text(f"Default remote: {switch.previous or 'none'} → {switch.remote}", style="bold green")
+        if switch.changed
+        else Text(f"Default remote: {switch.remote}, as before", style="green")
+    ]
+    if switch.changed:
+        lines.append(Text("  To share it: git add .dvc/config && git commit", style="dim"))
+    if switch.overridden_by:
+        note = f".dvc/config.local sets {switch.overridden_by} instead, on this machine only"
+        lines.append(Text.assemble(("  NOTE ", "bold yellow"), note))
+    return Group(*lines)
 
 
 def _plan_verdict(plan: Plan) -> Text:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from scripts.console.migration import plan_view, report_view
+from scripts.console.migration import plan_view, report_view, switch_view
+from scripts.migration.cutover import Switch
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
 from scripts.migration.outcome import Report
@@ -68,6 +69,13 @@ def test_a_report_has_its_verdict_on_top() -> None:
     assert text.startswith("✗ hdd → s3: INCOMPLETE, 1 object not intact, 1 unread, after 2.0 s")
     for told in (item(2).key, "wrong bytes", "v0 (abc)", "x.dvc", "not YAML"):
         assert told in text
+
+
+def test_the_switch_says_what_is_left_to_do() -> None:
+    text = drawn(switch_view(Switch("s3", "hdd", overridden_by="other")))
+    for told in ("hdd → s3", "git add .dvc/config", ".dvc/config.local sets other instead"):
+        assert told in text
+    assert "as before" in drawn(switch_view(Switch("s3", "s3")))
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:
