@@ -15,17 +15,18 @@ ARG BASE_IMAGE=python:3.9-slim-bookworm
 
 
 FROM ${BASE_IMAGE} AS python
-ARG BASE_IMAGE
 SHELL ["/bin/sh", "-euc"]
+
+
+# The parts of environment.lock, without its comments. All else waits for them, so the base is
+# checked here, where its name is not part of what the other layers are keyed by.
+FROM python AS pins
+ARG BASE_IMAGE
 RUN found=$(python3 --version 2>&1) || found="no python3 that starts"; \
     case "$found" in \
         "Python 3.9."*) ;; \
         *) echo "BASE_IMAGE is ${BASE_IMAGE}, which has ${found}: Slipway needs Python 3.9." >&2; exit 1 ;; \
     esac
-
-
-# The parts of environment.lock, without its comments.
-FROM python AS pins
 COPY environment.lock /
 RUN <<'END'
 python3 - <<'PYTHON'

@@ -1,0 +1,1 @@
+"""What is measured against peers: each module is a command that prints ratios from one run."""
