@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from obstore.store import ClientConfig
 
-_CA_KEYS = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -144,7 +144,7 @@ def _client_options(
     bundle = verify if isinstance(verify, str) else _first(environ, _CA_KEYS)
     if bundle and verify is not False:
         # obstore reads certificates where OpenSSL does, and has no setting of its own for them.
-        os.environ.setdefault("SSL_CERT_FILE", bundle)
+        os.environ["SSL_CERT_FILE"] = bundle
     return {
         "allow_http": endpoint.startswith("http://") or config.get("use_ssl") is False,
         "allow_invalid_certificates": verify is False,
