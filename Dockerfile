@@ -106,11 +106,15 @@ RUN --mount=type=bind,source=apt.txt,target=/apt.txt \
     --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
     --mount=type=secret,id=ca <<'END'
-missing=$(sed 's/#.*//' /apt.txt | xargs -n 1 sh -c \
-    'dpkg-query -W -f "\${db:Status-Status}" "$0" 2>/dev/null | grep -qx installed || echo "$0"')
+missing=""
+for package in $(sed 's/#.*//' /apt.txt); do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    if [ "$status" != installed ]; then missing="$missing $package"; fi
+done
 if [ -z "$missing" ]; then exit 0; fi
 export DEBIAN_FRONTEND=noninteractive
-options="-o Acquire::Retries=3 -o Dir::Etc::Parts=/dev/null -o APT::Sandbox::User=root"
+# As root, since apt's own user may neither read the secret nor write to the mounts.
+options="-o Acquire::Retries=3 -o APT::Sandbox::User=root"
 if [ -f /run/secrets/ca ]; then options="$options -o Acquire::https::CAInfo=/run/secrets/ca"; fi
 apt-get $options update
 apt-get $options install --yes --no-install-recommends $missing
