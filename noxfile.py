@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
+
+DEVCONTAINER = Path(__file__).resolve().parent / "tests" / "integration" / "devcontainer"
 
 nox.needs_version = ">=2024.4"
 nox.options.sessions = ["lint", "types", "layers", "tests"]
@@ -41,4 +46,9 @@ def tests(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the host's tests against the real engine."""
     session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
-    session.run("pytest", *(session.posargs or ["tests/integration"]))
+    env = {}
+    if shutil.which("npm"):  # the reference dev-container CLI is on npm alone
+        session.run("npm", "ci", "--silent", "--prefix", str(DEVCONTAINER), external=True)
+        program = DEVCONTAINER / "node_modules" / ".bin" / "devcontainer"
+        env["SLIPWAY_TEST_DEVCONTAINER"] = str(program)
+    session.run("pytest", *(session.posargs or ["tests/integration"]), env=env)

@@ -3,7 +3,8 @@
 The only file that imports invoke. No loops, no logic: a task reads the settings, calls the package
 `scripts` and shows what came of it. Imports stand in the tasks, so that listing them stays instant.
 """
-# ruff: noqa: PLC0415, FBT001, FBT002, PT028  imports: see above; invoke reads flags off signatures
+# ruff: noqa: PLC0415  see above
+# ruff: noqa: FBT001, FBT002, PLR0917, PT028  invoke reads options off signatures
 
 from __future__ import annotations
 

@@ -55,6 +55,7 @@ class EngineContract:
             proxies=(),
             inputs="inputs",
             fingerprint=fingerprint,
+            editor={},
             workspace=str(root),
             identity=Identity("root", 0, 0),
             mounts=[Mount(root, str(root), "workspace")],

@@ -18,7 +18,13 @@ from scripts.container.model import (
     Status,
 )
 from scripts.container.overlay import OVERLAY
-from scripts.container.plan import IMAGE_FILES, SERVICE_FILES, plan_container, project_name
+from scripts.container.plan import (
+    DEVCONTAINER,
+    IMAGE_FILES,
+    SERVICE_FILES,
+    plan_container,
+    project_name,
+)
 from scripts.crossing.identity import observe_host_user
 from scripts.crossing.network import find_ca_bundle, port_taken, proxy_names
 from scripts.crossing.paths import check_sources
@@ -70,7 +76,7 @@ def observe(
         aws_directory=aws_directory if aws_directory.is_dir() else None,
         ca_bundle=find_ca_bundle(settings.container.ca_bundle, environ),
         proxies=proxy_names(environ),
-        files={name: _text(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES)},
+        files={name: _text(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES, DEVCONTAINER)},
         base_name=base_name,
         base=engine.image(base_name),
         image=built,

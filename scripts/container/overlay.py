@@ -7,11 +7,13 @@ is among them: certificates are named by path, proxies by variable name.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from scripts.container.model import BASE_LABEL, INPUTS_LABEL, PLAN_LABEL, SERVICE, Gpu
 from scripts.crossing.git import git_environment
 from scripts.crossing.network import CA_TARGET, trust_environment
+from scripts.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from scripts.settings import Port
 
 OVERLAY = ".slipway/compose.yml"
+METADATA_LABEL = "devcontainer.metadata"
+"""Where VS Code looks when it attaches to a container; see containers.dev, "image metadata"."""
 
 
 def render_overlay(
@@ -33,6 +37,7 @@ def render_overlay(
     proxies: Sequence[str],
     inputs: str,
     fingerprint: str,
+    editor: Mapping[str, object],
     workspace: str,
     identity: Identity,
     mounts: Sequence[Mount],
@@ -51,6 +56,7 @@ def render_overlay(
         proxies: Names of the proxy variables that the build takes from the environment.
         inputs: The hash of everything that the image is made from.
         fingerprint: The hash of everything that the container is made from.
+        editor: What an editor that attaches shall know; see :func:`editor_metadata`.
         workspace: The working directory inside.
         identity: The user inside.
         mounts: All bind mounts.
@@ -64,7 +70,11 @@ def render_overlay(
     if ca_bundle is not None:
         environment.update(trust_environment())
         volumes.append(_bind(str(ca_bundle), CA_TARGET, read_only=True))
-    labels = {INPUTS_LABEL: inputs, BASE_LABEL: build_args["BASE_IMAGE"]}
+    labels = {
+        INPUTS_LABEL: inputs,
+        BASE_LABEL: build_args["BASE_IMAGE"],
+        METADATA_LABEL: json.dumps([editor]),
+    }
     args = {**build_args, **dict.fromkeys(proxies)}
     lines = [
         "# Written by `./inv up` and `./inv plan` for this machine; edit .env instead.",
@@ -91,6 +101,31 @@ def render_overlay(
     if ca_bundle is not None:
         lines += ["secrets:", "  ca:", f"    file: {_text(str(ca_bundle))}"]
     return "\n".join(lines) + "\n"
+
+
+def editor_metadata(devcontainer: str, identity: Identity, workspace: str) -> dict[str, object]:
+    """Return what an editor that attaches shall know: the user, the folder, its extensions.
+
+    Args:
+        devcontainer: The text of devcontainer.json, whose customizations are taken over.
+        identity: The user inside.
+        workspace: The folder inside.
+
+    Raises:
+        SettingsError: The text is not JSON with comments on lines of their own.
+    """
+    try:
+        configuration = json.loads(re.sub(r"(?m)^\s*//.*$", "", devcontainer) or "{}")
+    except ValueError as error:
+        raise SettingsError(
+            f".devcontainer/devcontainer.json is not valid: {error}.",
+            hint="It may hold comments on lines of their own, and no trailing commas.",
+        ) from error
+    return {
+        "remoteUser": identity.username,
+        "workspaceFolder": workspace,
+        "customizations": configuration.get("customizations", {}),
+    }
 
 
 def _devcontainer_labels(root: Path) -> dict[str, str]:

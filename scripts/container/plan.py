@@ -15,7 +15,7 @@ from scripts.container.model import (
     Gpu,
     Step,
 )
-from scripts.container.overlay import render_overlay
+from scripts.container.overlay import editor_metadata, render_overlay
 from scripts.crossing.identity import Identity, choose_identity
 from scripts.crossing.paths import Mount, plan_mounts, workspace_target
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 IMAGE_FILES = ("Dockerfile", ".dockerignore", "environment.lock")
 """What the image is made from; everything else reaches the container through a mount."""
 SERVICE_FILES = ("docker-compose.yml",)
+DEVCONTAINER = ".devcontainer/devcontainer.json"
 
 
 def project_name(root: Path) -> str:
@@ -56,10 +57,12 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
         "USER_GID": str(identity.gid),
         "WORKSPACE": workspace,
     }
+    editor = editor_metadata(observed.files.get(DEVCONTAINER, ""), identity, workspace)
     inputs = _digest(
         {
             "files": {name: observed.files.get(name, "") for name in IMAGE_FILES},
             "args": build_args,
+            "editor": editor,
         }
     )
 
@@ -72,6 +75,7 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
             proxies=observed.proxies,
             inputs=inputs,
             fingerprint=fingerprint,
+            editor=editor,
             workspace=workspace,
             identity=identity,
             mounts=mounts,

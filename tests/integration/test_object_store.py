@@ -20,6 +20,8 @@ import pytest
 from obstore.store import S3Store
 
 from scripts import process
+from scripts.container.services import DEMO_ACCESS_KEY, DEMO_SECRET_KEY
+from tests.workspace import base_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.needs("docker")
 
 MIB = 1 << 20
 SERVICE = Path(__file__).parents[2] / "services" / "object-store"
-KEYS = {"OBJECT_STORE_ACCESS_KEY": "tests:someone", "OBJECT_STORE_SECRET_KEY": "a/made-up+key="}
+KEYS = {"OBJECT_STORE_ACCESS_KEY": DEMO_ACCESS_KEY, "OBJECT_STORE_SECRET_KEY": DEMO_SECRET_KEY}
 
 
 class ObjectStore:
@@ -39,7 +41,7 @@ class ObjectStore:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
         self.project = f"slipway-test-{secrets.token_hex(4)}"
-        self.env = {**KEYS, "OBJECT_STORE_PORT": str(self.port)}
+        self.env = {"BASE_IMAGE": base_image(), "OBJECT_STORE_PORT": str(self.port)}
         if "CA_BUNDLE" not in os.environ and "SSL_CERT_FILE" in os.environ:
             self.env["CA_BUNDLE"] = os.environ["SSL_CERT_FILE"]
 

@@ -42,6 +42,12 @@ class DockerEngine:
                 base_url=_endpoint(), timeout=_API_TIMEOUT_S, version="auto", **_tls()
             )
 
+    def close(self) -> None:
+        """Close the connections to the engine; the next call opens new ones."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
+
     def facts(self) -> EngineFacts:
         """Return what the engine says about itself."""
         with _translated():

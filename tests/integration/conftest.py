@@ -1,0 +1,54 @@
+"""Real workspaces on the real engine; each takes down what it brought up."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts import process
+from tests.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USER_ID = 1234
+USER_NAME = "slipway-ada"
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    """A clone of this process's own user."""
+    directory = Path(tempfile.mkdtemp(prefix="slipway-test-"))
+    made = Workspace(directory / "project")
+    yield made
+    made.remove()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def ada() -> Iterator[int]:
+    """A user of this machine who is not root, in the engine's group; returns the uid."""
+    if process.run(["id", "-u"]).stdout.strip() != "0":
+        pytest.skip("only root can make a user")
+    known = process.run(["id", str(USER_ID)], check=False)
+    if known.returncode != 0:
+        options = ["--no-log-init", "--no-create-home", "--groups", "docker"]
+        process.run(["useradd", *options, "--uid", str(USER_ID), "--user-group", USER_NAME])
+    yield USER_ID
+    if known.returncode != 0:
+        process.run(["userdel", USER_NAME])
+
+
+@pytest.fixture(scope="module")
+def adas_workspace(ada: int) -> Iterator[Workspace]:
+    """A clone of a user who is not root, below a directory that only they may enter."""
+    directory = Path(tempfile.mkdtemp(prefix="slipway-test-"))
+    made = Workspace(directory / "project", uid=ada)
+    process.run(["chown", f"{ada}:{ada}", str(directory)])
+    yield made
+    made.remove()
+    shutil.rmtree(directory)
