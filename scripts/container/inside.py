@@ -19,7 +19,7 @@ from scripts.container.services import SERVICES
 from scripts.crossing.network import no_proxy_inside
 from scripts.crossing.paths import workspace_target
 from scripts.errors import SettingsError
-from scripts.settings import KNOWN_KEYS
+from scripts.settings.env_file import KNOWN_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from scripts.crossing.identity import HostUser, Identity
     from scripts.crossing.paths import Mount
-    from scripts.settings import Port
+    from scripts.settings.values import Port
 
 SERVICE = "dev"
 """The service of docker-compose.yml that a person works in."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from scripts.crossing.identity import Identity
     from scripts.crossing.paths import Mount
-    from scripts.settings import Port
+    from scripts.settings.values import Port
 
 OVERLAY = ".slipway/compose.yml"
 METADATA_LABEL = "devcontainer.metadata"

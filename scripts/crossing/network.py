@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.errors import SettingsError
-from scripts.settings import PROXY_KEYS
+from scripts.settings.env_file import PROXY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from scripts.settings import Port
+    from scripts.settings.values import Port
 
 CA_KEYS = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO")
 """Where a person or an administrator names a bundle, the most general first."""

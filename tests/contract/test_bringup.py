@@ -16,7 +16,8 @@ from scripts.container.model import SERVICE, ContainerPlan, EngineFacts, Gpu
 from scripts.container.plan import project_name
 from scripts.errors import CommandFailed, ContainerError, SettingsError, ToolMissing
 from scripts.progress import SilentProgress
-from scripts.settings import ContainerSettings, DvcSettings, Port, Settings
+from scripts.settings import ContainerSettings, DvcSettings, Settings
+from scripts.settings.values import Port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OVERLAY = Path(".slipway") / "compose.yml"

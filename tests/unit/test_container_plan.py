@@ -22,7 +22,8 @@ from scripts.container.model import (
 )
 from scripts.container.plan import plan_container, project_name
 from scripts.crossing.identity import HostUser
-from scripts.settings import ContainerSettings, Port, Settings, parse_ports
+from scripts.settings import ContainerSettings, Settings
+from scripts.settings.values import Port, parse_ports
 
 ROOT = Path("/home/ada/my project")
 SETTINGS = Settings(ROOT, ContainerSettings(ports=parse_ports("8888,16006:6006")))

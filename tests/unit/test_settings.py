@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import SettingsError
-from scripts.settings import KNOWN_KEYS, Port, parse_ports, read_settings
+from scripts.settings import read_settings
+from scripts.settings.env_file import KNOWN_KEYS
+from scripts.settings.values import Port, parse_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,7 +19,7 @@ from scripts.container.engine import (
 )
 from scripts.container.model import ContainerFacts, EngineFacts, Gpu, ImageFacts
 from scripts.errors import ContainerError
-from scripts.settings import Port
+from scripts.settings.values import Port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +32,9 @@ _CDI_DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
 
 class DockerEngine:
     """A real Docker engine; see :class:`scripts.container.engine.Engine` for the contract."""
+
+    def __init__(self) -> None:
+        self._facts: EngineFacts | None = None
 
     @cached_property
     def _client(self) -> Any:  # noqa: ANN401  the SDK has no types
@@ -49,7 +52,12 @@ class DockerEngine:
             client.close()
 
     def facts(self) -> EngineFacts:
-        """Return what the engine says about itself."""
+        """Return what the engine says about itself; asked again only while compose is missing."""
+        if self._facts is None or not self._facts.compose_version:
+            self._facts = self._ask_facts()
+        return self._facts
+
+    def _ask_facts(self) -> EngineFacts:
         with _translated():
             info = self._client.info()
         return EngineFacts(

@@ -1,0 +1,187 @@
+"""What a person has set: the environment over ``.env`` over defaults, as frozen Settings.
+
+``.env.example`` documents every key; a test keeps it and this module in step.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, TypeVar
+
+from scripts.errors import SettingsError
+from scripts.settings import values
+from scripts.settings.env_file import KNOWN_KEYS, PASSED_KEYS, SECRET_KEYS, read_env_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.settings.values import Port
+
+DEFAULT_BASE_IMAGE = "python:3.9-slim-bookworm"
+DEFAULT_PORTS = "8888,6006"
+"""JupyterLab's and TensorBoard's own ports."""
+DEFAULT_OBJECT_STORE_PORT = 9000
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class ContainerSettings:
+    """What the container is built from and given.
+
+    ``base_image_set`` tells a person's own choice from the default: only the default is replaced
+    when a registry says that it does not exist. ``shm_size`` is written as Docker reads it
+    (``8gb``), ``gpu`` is ``"auto"`` or ``"off"``.
+    """
+
+    base_image: str = DEFAULT_BASE_IMAGE
+    base_image_set: bool = False
+    ports: tuple[Port, ...] = ()
+    shm_size: str = "8gb"
+    gpu: str = "auto"
+    ca_bundle: Path | None = None
+    object_store_port: int = DEFAULT_OBJECT_STORE_PORT
+
+
+@dataclass(frozen=True)
+class RemoteSettings:
+    """A DVC remote for ``dvc-init``; ``options`` are DVC's own (``endpointurl``, ``region``)."""
+
+    name: str
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Path | None:
+        """The remote's directory if it is one on this machine, else ``None``."""
+        return None if "://" in self.url else Path(self.url)
+
+
+@dataclass(frozen=True)
+class DvcSettings:
+    """What ``dvc-init`` sets up.
+
+    ``cache_dir`` is absolute, or ``None`` for DVC's own ``.dvc/cache``; an empty ``cache_type``
+    means "auto".
+    """
+
+    cache_dir: Path | None = None
+    cache_type: tuple[str, ...] = ()
+    remotes: tuple[RemoteSettings, ...] = ()
+    default_remote: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person has set, for the workspace ``root`` (absolute).
+
+    ``passed`` is handed to commands inside by value and never shown: it holds secrets.
+    """
+
+    root: Path
+    container: ContainerSettings = field(default_factory=ContainerSettings)
+    dvc: DvcSettings = field(default_factory=DvcSettings)
+    passed: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The values of all known keys, and where each one came from."""
+
+    values: Mapping[str, str]
+    origins: Mapping[str, str]
+
+    def read(self, key: str, default: str, parse: Callable[[str], _Value]) -> _Value:
+        value = self.values.get(key, "").strip() or default
+        try:
+            return parse(value)
+        except ValueError as error:
+            origin = self.origins.get(key, "its default")
+            raise SettingsError(
+                f"{key} (from {origin}) is not valid: {error}.",
+                hint=f"See {key} in .env.example.",
+            ) from error
+
+    def text(self, key: str) -> str | None:
+        return self.values.get(key, "").strip() or None
+
+
+def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings of the workspace ``root``.
+
+    Args:
+        root: The workspace; its ``.env`` is read if there is one.
+        environ: The environment; what it sets goes before ``.env``.
+
+    Raises:
+        SettingsError: A line of ``.env`` cannot be read, a key is unknown, or a value is
+            malformed. The message names the key and where it came from, never the value of a
+            secret.
+    """
+    root = root.resolve()
+    source = _gather(read_env_file(root / ".env"), environ)
+    remotes = _read_remotes(source, root)
+    return Settings(
+        root=root,
+        container=ContainerSettings(
+            base_image=source.read("BASE_IMAGE", DEFAULT_BASE_IMAGE, values.read_image),
+            base_image_set=source.text("BASE_IMAGE") is not None,
+            ports=source.read("PORTS", DEFAULT_PORTS, values.parse_ports),
+            shm_size=source.read("SHM_SIZE", "8gb", values.read_size),
+            gpu=source.read("GPU", "auto", lambda value: values.one_of(value, ("auto", "off"))),
+            ca_bundle=source.read("CA_BUNDLE", "", lambda value: values.read_path(value, root)),
+            object_store_port=source.read(
+                "OBJECT_STORE_PORT", str(DEFAULT_OBJECT_STORE_PORT), values.read_port_number
+            ),
+        ),
+        dvc=DvcSettings(
+            cache_dir=source.read("DVC_CACHE_DIR", "", lambda value: values.read_path(value, root)),
+            cache_type=source.read("DVC_CACHE_TYPE", "auto", values.read_link_types),
+            remotes=remotes,
+            default_remote=source.read(
+                "DVC_DEFAULT_REMOTE",
+                remotes[0].name if remotes else "",
+                lambda value: _default_remote(value, remotes),
+            ),
+        ),
+        passed={
+            key: source.values[key]
+            for key in (*SECRET_KEYS, *PASSED_KEYS)
+            if source.values.get(key)
+        },
+    )
+
+
+def _gather(env_file: Mapping[str, str], environ: Mapping[str, str]) -> _Source:
+    found = dict(env_file)
+    origins = dict.fromkeys(env_file, ".env")
+    for key in KNOWN_KEYS:
+        if key in environ:
+            found[key] = environ[key]
+            origins[key] = "the environment"
+    return _Source(found, origins)
+
+
+def _read_remotes(source: _Source, root: Path) -> tuple[RemoteSettings, ...]:
+    remotes = []
+    directory = source.read("DVC_REMOTE_HDD", "", lambda value: values.read_path(value, root))
+    if directory is not None:
+        remotes.append(RemoteSettings("hdd", str(directory)))
+    url = source.read("DVC_REMOTE_S3", "", values.read_s3_url)
+    options = {
+        "endpointurl": source.read("DVC_REMOTE_S3_ENDPOINT_URL", "", values.read_http_url),
+        "region": source.text("DVC_REMOTE_S3_REGION"),
+    }
+    if url is not None:
+        set_options = {name: value for name, value in options.items() if value is not None}
+        remotes.append(RemoteSettings("s3", url, set_options))
+    return tuple(remotes)
+
+
+def _default_remote(value: str, remotes: tuple[RemoteSettings, ...]) -> str | None:
+    names = [remote.name for remote in remotes]
+    if value and value not in names:
+        known = ", ".join(names) or "none: DVC_REMOTE_HDD and DVC_REMOTE_S3 are both unset"
+        raise ValueError(f"there is no remote '{value}' among the remotes set here ({known})")
+    return value or None

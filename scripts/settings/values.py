@@ -1,0 +1,105 @@
+"""Single values: from the text that a person wrote to what it means, or why it means nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
+"""What DVC's ``cache.type`` may list."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One port of the container and where the host publishes it."""
+
+    container_port: int
+    host_port: int
+    host_address: str = "127.0.0.1"
+
+
+def parse_ports(value: str) -> tuple[Port, ...]:
+    """Read a list such as ``8888,16006:6006,0.0.0.0:8080:80``; ``none`` publishes nothing.
+
+    Raises:
+        ValueError: A part is not ``[[ADDRESS:]HOST:]CONTAINER``, or a host port stands twice.
+    """
+    if value.lower() == "none":
+        return ()
+    ports = []
+    for part in value.replace(" ", ",").split(","):
+        if not part:
+            continue
+        fields = part.rsplit(":", 2)
+        numbers = fields[-2:]
+        if not all(number.isdigit() and 0 < int(number) < 65536 for number in numbers):
+            raise ValueError(f"'{part}' is not [[ADDRESS:]HOST:]CONTAINER with ports 1 to 65535")
+        address = fields[0].strip("[]") if len(fields) == 3 else "127.0.0.1"
+        ports.append(Port(int(numbers[-1]), int(numbers[0]), address))
+    taken = [port.host_port for port in ports]
+    twice = sorted({number for number in taken if taken.count(number) > 1})
+    if twice:
+        raise ValueError(f"host port {twice[0]} stands twice")
+    return tuple(ports)
+
+
+def read_port_number(value: str) -> int:
+    """Read a port."""
+    if not value.isdigit() or not 0 < int(value) < 65536:
+        raise ValueError(f"'{value}' is not a port, 1 to 65535")
+    return int(value)
+
+
+def read_image(value: str) -> str:
+    """Read an image's name."""
+    if re.search(r"\s", value) or value.startswith("-"):
+        raise ValueError(f"'{value}' is not an image name such as python:3.9-slim-bookworm")
+    return value
+
+
+def read_size(value: str) -> str:
+    """Read a size as Docker reads it: ``8gb``."""
+    if not re.fullmatch(r"\d+(\.\d+)?\s*([kmg]?b?)", value, re.IGNORECASE):
+        raise ValueError(f"'{value}' is not a size such as 8gb")
+    return value.replace(" ", "").lower()
+
+
+def one_of(value: str, allowed: tuple[str, ...]) -> str:
+    """Read one of the words allowed."""
+    if value.lower() not in allowed:
+        raise ValueError(f"'{value}' is none of {', '.join(allowed)}")
+    return value.lower()
+
+
+def read_link_types(value: str) -> tuple[str, ...]:
+    """Read a list of link types, empty for ``auto``."""
+    if value.lower() == "auto":
+        return ()
+    types = tuple(part.strip().lower() for part in value.split(","))
+    for link_type in types:
+        if link_type not in LINK_TYPES:
+            raise ValueError(f"'{link_type}' is none of auto, {', '.join(LINK_TYPES)}")
+    return types
+
+
+def read_path(value: str, root: Path) -> Path | None:
+    """Read a path, relative to the workspace; ``None`` for nothing."""
+    return Path(os.path.normpath(root / Path(value).expanduser())) if value else None
+
+
+def read_s3_url(value: str) -> str | None:
+    """Read a bucket's URL; ``None`` for nothing."""
+    if value and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.\-_]{1,62}(/.*)?", value):
+        raise ValueError(f"'{value}' is not of the form s3://BUCKET/PATH")
+    return value or None
+
+
+def read_http_url(value: str) -> str | None:
+    """Read a URL without credentials; ``None`` for nothing."""
+    if not value:
+        return None
+    if not re.fullmatch(r"https?://[^\s/@]+(:\d+)?(/\S*)?", value):
+        raise ValueError("it is not a URL such as https://s3.example.com (without credentials)")
+    return value
