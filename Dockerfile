@@ -59,14 +59,14 @@ END
 FROM python AS installer
 RUN --mount=type=bind,from=pins,source=/tools.txt,target=/pins.txt \
     --mount=type=secret,id=ca <<'END'
-if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
+if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
 python3 -m venv /opt/bootstrap
 /opt/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir \
     --no-compile --require-hashes --target /opt/installer -r /pins.txt
 cat >/opt/installer/install <<'INSTALL'
 #!/bin/sh -eu
 # install PINS: make /opt/environment and put the packages of one part of the lock into it.
-if [ -f /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi
+if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi
 # The user inside has the host's uid, which is only known in the last step. Handing the venv over
 # with chown would write its 8 GB a second time, so it is everybody's from the start.
 umask 0
@@ -115,7 +115,7 @@ if [ -z "$missing" ]; then exit 0; fi
 export DEBIAN_FRONTEND=noninteractive
 # As root, since apt's own user may neither read the secret nor write to the mounts.
 options="-o Acquire::Retries=3 -o APT::Sandbox::User=root"
-if [ -f /run/secrets/ca ]; then options="$options -o Acquire::https::CAInfo=/run/secrets/ca"; fi
+if [ -s /run/secrets/ca ]; then options="$options -o Acquire::https::CAInfo=/run/secrets/ca"; fi
 apt-get $options update
 apt-get $options install --yes --no-install-recommends $missing
 END
@@ -198,21 +198,3 @@ ENV SLIPWAY_CONTAINER=1 \
 WORKDIR ${WORKSPACE}
 USER ${USERNAME}
 CMD ["bash"]
-# What VS Code does when it attaches, however the container was started.
-LABEL devcontainer.metadata="[{\
-\"remoteUser\": \"${USERNAME}\",\
-\"workspaceFolder\": \"${WORKSPACE}\",\
-\"customizations\": {\"vscode\": {\
-\"extensions\": [\
-\"charliermarsh.ruff\",\
-\"iterative.dvc\",\
-\"ms-python.mypy-type-checker\",\
-\"ms-python.python\",\
-\"ms-toolsai.jupyter\"],\
-\"settings\": {\
-\"python.defaultInterpreterPath\": \"/opt/environment/bin/python\",\
-\"mypy-type-checker.importStrategy\": \"fromEnvironment\",\
-\"ruff.importStrategy\": \"fromEnvironment\"}}}}]"
-# What the image was built from: `./inv up` compares it.
-ARG INPUTS=
-LABEL slipway.inputs=${INPUTS}

@@ -23,6 +23,8 @@ from scripts.console import exit_on_error  # noqa: E402
 if TYPE_CHECKING:
     from invoke.context import Context
 
+    from scripts.container.model import ContainerPlan
+
 YES = "answer every question with yes; what is installed, built or started is said"
 JSON = "print one JSON object on standard output, for programs"
 
@@ -34,9 +36,16 @@ def up(_: Context, yes: bool = False) -> None:
     Example: ./inv up --yes
     """
     from scripts.console import container as view
+
+    with exit_on_error():
+        console.show(view.welcome_view(_bring_up(yes=yes)))
+
+
+def _bring_up(*, yes: bool) -> ContainerPlan:
+    from scripts.console import container as view
     from scripts.container import bringup, doctor, installation
 
-    with exit_on_error(), console.progress() as progress:
+    with console.progress() as progress:
         settings, docker = bringup.connect(ROOT)
         installation.ensure_engine(docker, console.confirming(yes=yes), progress)
         planned = bringup.make_plan(settings, docker)
@@ -45,7 +54,7 @@ def up(_: Context, yes: bool = False) -> None:
         proof = doctor.prove(planned, container, docker)
         console.show(view.proof_view(proof))
         doctor.require_works(proof)
-        console.show(view.welcome_view(planned))
+        return planned
 
 
 @task(
@@ -206,7 +215,7 @@ def lint(_: Context) -> None:
 
 
 @task(help={"yes": YES})
-def test(context: Context, yes: bool = False) -> None:
+def test(_: Context, yes: bool = False) -> None:
     """Run every test, inside and on the host.
 
     Example: ./inv test --yes
@@ -215,7 +224,7 @@ def test(context: Context, yes: bool = False) -> None:
 
     with exit_on_error():
         testing.require_outside()
-        up(context, yes=yes)
+        _bring_up(yes=yes)
         with console.progress() as progress:
             testing.run_all(ROOT, progress)
 
@@ -287,7 +296,7 @@ def dvc_migrate(
 
 
 @task(help={"yes": YES})
-def demo(context: Context, yes: bool = False) -> None:
+def demo(_: Context, yes: bool = False) -> None:
     """See a data set move from a disk to S3, verified.
 
     Makes a small project with history, a real object store on this machine, migrates from one
@@ -297,7 +306,7 @@ def demo(context: Context, yes: bool = False) -> None:
 
     with exit_on_error(), console.progress() as progress:
         if not inside.is_inside():
-            up(context, yes=yes)
+            _bring_up(yes=yes)
             services.start_object_store(ROOT, progress)
             inside.hand_over_task(ROOT, "demo")
         from scripts.console import project as view

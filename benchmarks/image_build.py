@@ -1,6 +1,6 @@
 """How long the image takes to build: cold, beside a naive Dockerfile, and with one package more.
 
-    python -m benchmarks.image_build [--base IMAGE] [--ca FILE]
+    python -m benchmarks.image_build [--base IMAGE] [--ca FILE] [--limit MINUTES]
 
 Every build starts without a layer and with an empty package cache of its own, so nobody's cache is
 emptied for it; images, layers and caches are removed at the end. It takes 20 GB of disk and half an
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from scripts.crossing.network import find_ca_bundle
 from scripts.environment.lock import read_pins
-from scripts.errors import SlipwayError
+from scripts.errors import CommandFailed, SlipwayError
 from scripts.process import run
 from scripts.report import duration_text
 from scripts.settings import read_settings
@@ -57,15 +57,20 @@ class Bench:
     base: str
     ca: Path | None
 
-    def build(self, tag: str, context: Path, *options: str) -> float:
-        """Build an image and return how many seconds that took."""
+    def build(self, tag: str, context: Path, *options: str, limit_s: float | None = None) -> float:
+        """Build an image and return how many seconds that took, or was let take."""
         secret = ["--secret", f"id=ca,src={self.ca}"] if self.ca else []
         start = time.perf_counter()
-        run(
-            ["docker", "build", "--progress", "plain", "--tag", f"{self.name}:{tag}",
-             "--build-arg", f"BASE_IMAGE={self.base}", *secret, *options, str(context)],
-            env={"DOCKER_BUILDKIT": "1"},
-        )  # fmt: skip
+        try:
+            run(
+                ["docker", "build", "--progress", "plain", "--tag", f"{self.name}:{tag}",
+                 "--build-arg", f"BASE_IMAGE={self.base}", *secret, *options, str(context)],
+                env={"DOCKER_BUILDKIT": "1"},
+                timeout_s=limit_s,
+            )  # fmt: skip
+        except CommandFailed:
+            if limit_s is None or time.perf_counter() - start < limit_s:
+                raise
         return time.perf_counter() - start
 
     def remove(self, tags: tuple[str, ...], kept: frozenset[str]) -> None:
@@ -87,6 +92,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--base", help="base image of both builds; by default BASE_IMAGE's")
     parser.add_argument("--ca", type=Path, help="certificates (PEM); by default the host's")
     parser.add_argument("--skip-naive", action="store_true", help="measure Slipway's builds only")
+    parser.add_argument(
+        "--limit", type=float, default=30, help="minutes after which pip's search is stopped"
+    )
     options = parser.parse_args(argv)
     settings = read_settings(ROOT).container
     bench = Bench(
@@ -103,14 +111,16 @@ def main(argv: list[str]) -> None:
         if options.skip_naive:
             return
         # The second time after the others: what else the machine does changes in the meantime.
-        naive_s = measure_naive(bench, Path(directory) / "naive", "")
-        show("naive: pip install -r, cold", naive_s)
-        told_s = measure_naive(bench, Path(directory) / "told", versions)
+        limit_s = options.limit * 60
+        naive_s = measure_naive(bench, Path(directory) / "naive", "", limit_s)
+        over = "> " if naive_s >= limit_s else ""
+        show("naive: pip install -r, cold", naive_s, over=over)
+        told_s = measure_naive(bench, Path(directory) / "told", versions, limit_s)
         show("the same, told the lock's versions", told_s)
         second_s, _ = measure_ours(bench, Path(directory) / "second")
         show("Slipway, cold, again", second_s)
     cold_s = (first_s + second_s) / 2
-    show("naive : Slipway", naive_s / cold_s, "x")
+    show("naive : Slipway", naive_s / cold_s, "x", over=over)
     show("naive, told versions : Slipway", told_s / cold_s, "x")
 
 
@@ -141,7 +151,7 @@ def measure_ours(bench: Bench, context: Path) -> tuple[float, float]:
     return cold_s, added_s
 
 
-def measure_naive(bench: Bench, context: Path, constraints: str) -> float:
+def measure_naive(bench: Bench, context: Path, constraints: str, limit_s: float) -> float:
     """Return the seconds of a cold build as most people would write it.
 
     With ``constraints`` pip is told the versions: then it installs what Slipway does, and does not
@@ -153,7 +163,7 @@ def measure_naive(bench: Bench, context: Path, constraints: str) -> float:
     (context / "Dockerfile").write_text(NAIVE, encoding="utf-8")
     kept = cache_records()
     try:
-        return bench.build("naive", context, "--no-cache")
+        return bench.build("naive", context, "--no-cache", limit_s=limit_s)
     finally:
         bench.remove(("naive",), kept)
 
@@ -164,9 +174,10 @@ def cache_records() -> frozenset[str]:
     return frozenset(re.findall(r"^ID:\s+(\S+)", answer.stdout, re.MULTILINE))
 
 
-def show(what: str, value: float, unit: str = "") -> None:
-    """Print one row, at once: the next may take minutes."""
-    print(f"{what:<36}{f'{value:.1f} {unit}' if unit else duration_text(value):>14}", flush=True)
+def show(what: str, value: float, unit: str = "", *, over: str = "") -> None:
+    """Print one row, at once: the next may take minutes. ``over`` marks what was stopped."""
+    text = f"{value:.1f} {unit}" if unit else duration_text(value)
+    print(f"{what:<36}{over + text:>16}", flush=True)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ EXIT_INTERRUPTED = 130
 """What a shell reports for SIGINT: 128 + 2."""
 
 _STDERR_LINES_SHOWN = 12
+_LINE_SHOWN = 200
+"""Characters of each line: a build repeats whole scripts on one."""
 
 
 class SlipwayError(Exception):
@@ -81,7 +83,7 @@ class CommandFailed(ToolError):
         self.argv = tuple(argv)
         self.returncode = returncode
         self.stderr = stderr
-        lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
+        lines = [line.rstrip()[:_LINE_SHOWN] for line in stderr.splitlines() if line.strip()]
         tail = "".join(f"\n  {line}" for line in lines[-_STDERR_LINES_SHOWN:])
         shown = " ".join(self.argv[:6]) + (" ..." if len(self.argv) > 6 else "")
         super().__init__(f"`{shown}` ended with exit code {returncode}.{tail}", hint=hint)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from scripts.container.engine import Follow
 
+_LINE_SHOWN = 300
 _MEANINGS = (  # what compose or a build prints, what it means, what helps
     ("no space left on device", "The disk is full.",
      "Make room: see `docker system df`; `docker builder prune` frees build caches."),
@@ -21,11 +22,11 @@ _MEANINGS = (  # what compose or a build prints, what it means, what helps
      "Set PORTS in .env to free ports, for example PORTS=18888:8888,16006:6006."),
     ("address already in use", "A port that PORTS publishes is taken.",
      "Set PORTS in .env to free ports, for example PORTS=18888:8888,16006:6006."),
-    ("not Python 3.9", "The base image is not Python 3.9.",
-     "Set BASE_IMAGE in .env to an image whose python3 is 3.9, or remove it for the default."),
     ("bind source path does not exist", "A directory that is to be mounted does not exist.",
      "Look at the paths in .env; `./inv plan` lists every mount."),
     ("temporary failure resolving", "The build cannot resolve names.",
+     "Check the DNS of this machine and of its container engine."),
+    ("temporary failure in name resolution", "The build cannot resolve names.",
      "Check the DNS of this machine and of its container engine."),
     ("certificate verify failed", "The build does not trust the certificate of a server.",
      "Behind a proxy that opens TLS, set CA_BUNDLE in .env to the PEM file your company gives."),
@@ -67,5 +68,5 @@ def explain(error: CommandFailed) -> CommandFailed | ContainerError:
     for sign, meaning, hint in _MEANINGS:
         if sign.lower() in text:
             lines = [line for line in error.stderr.splitlines() if sign.lower() in line.lower()]
-            return ContainerError(f"{meaning}\n  {lines[-1].strip()}", hint=hint)
+            return ContainerError(f"{meaning}\n  {lines[-1].strip()[:_LINE_SHOWN]}", hint=hint)
     return error

@@ -24,7 +24,8 @@ _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DEBIAN_MIRROR = "http://deb.debian.org/debian"
 _DEBIAN_ARCHIVE = "http://archive.debian.org/debian"
 _BASE_PACKAGES = ("ca-certificates", "python3", "python3-dev", "python3-venv")
-_BUILD_STEP = re.compile(r"^#\d+ (\[.+?\] .+)$")
+_BUILD_STEP = re.compile(r"^#\d+ \[(?:\w+ )?(?P<stage>[\w-]+ \d+/\d+)\] (?P<what>.+)$")
+_STEP_SHOWN = 70
 
 
 def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress: Progress) -> None:
@@ -169,6 +170,21 @@ def require_python(base_name: str, engine: Engine) -> None:
     )
 
 
+def build_step(line: str) -> str:
+    """Return what a line of BuildKit's plain progress says a person: the stage and the command.
+
+    Empty for lines that begin no step. Mounts are left out, and a script is cut short.
+    """
+    step = _BUILD_STEP.match(line)
+    if step is None:
+        return ""
+    what = " ".join(re.sub(r"--mount=\S+", "", step["what"]).split())
+    if what.startswith("RUN <<"):
+        what = "RUN " + what.partition(" (")[2]
+    shown = what if len(what) <= _STEP_SHOWN else f"{what[:_STEP_SHOWN].rstrip()} ..."
+    return f"[{step['stage']}] {shown}"
+
+
 def build_image(
     engine: Engine, root: Path, progress: Progress, *, options: tuple[str, ...] = ()
 ) -> None:
@@ -179,10 +195,13 @@ def build_image(
         CommandFailed: It failed for another one; the message ends with its last lines.
     """
 
+    said = set()
+
     def follow(line: str) -> None:
-        step = _BUILD_STEP.match(line)
-        if step and "[internal]" not in line:
-            progress.say(step.group(1)[:100])
+        step = build_step(line)
+        if step and step not in said:
+            said.add(step)
+            progress.say(step)
 
     with progress.phase("building the image"):
         engine.compose(root, ["build", *options, SERVICE], follow=follow)

@@ -124,3 +124,21 @@ def test_what_is_not_known_stays_as_it_was() -> None:
     error = explain(CommandFailed(["docker", "compose", "up"], 1, "something new"))
     assert isinstance(error, ToolError)
     assert "something new" in error.message
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            "#12 [dev environment 1/3] RUN --mount=type=cache,target=/c     --mount=type=secret,id=ca "
+            "    /opt/installer/install /pins.txt",
+            "[environment 1/3] RUN /opt/installer/install /pins.txt",
+        ),
+        ("#3 [pins 2/3] COPY environment.lock /", "[pins 2/3] COPY environment.lock /"),
+        ("#7 [dev dev 1/2] RUN <<'END' (# The user, with", "[dev 1/2] RUN # The user, with"),
+        ("#1 [dev internal] load build definition from Dockerfile", ""),
+        ("#12 13.64 Installed 9 packages", ""),
+    ],
+)
+def test_a_build_shows_its_steps_and_no_noise(line: str, shown: str) -> None:
+    assert image.build_step(line) == shown
