@@ -194,7 +194,6 @@ def build_image(
         ContainerError: The build failed for a known reason.
         CommandFailed: It failed for another one; the message ends with its last lines.
     """
-
     said = set()
 
     def follow(line: str) -> None:

@@ -130,9 +130,8 @@ def test_what_is_not_known_stays_as_it_was() -> None:
     ("line", "shown"),
     [
         (
-            "#12 [dev environment 1/3] RUN --mount=type=cache,target=/c     --mount=type=secret,id=ca "
-            "    /opt/installer/install /pins.txt",
-            "[environment 1/3] RUN /opt/installer/install /pins.txt",
+            "#12 [dev environment 1/3] RUN --mount=type=cache,target=/c   /opt/installer/install x",
+            "[environment 1/3] RUN /opt/installer/install x",
         ),
         ("#3 [pins 2/3] COPY environment.lock /", "[pins 2/3] COPY environment.lock /"),
         ("#7 [dev dev 1/2] RUN <<'END' (# The user, with", "[dev 1/2] RUN # The user, with"),
