@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _PROBE = Path(__file__).with_name("probe.py")
 _INDEX_KEYS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
-_DEFAULT_INDEX = "https://pypi.org/simple/"
 _TIMEOUT_S = 120
 _HINTS = {
     "user": "`./inv build` makes the image for the user that you are now.",
@@ -121,7 +120,7 @@ def _judge(
 ) -> Check:
     seen = str(answer["seen"])
     if not answer["works"]:
-        if name == "network" and not _host_reaches(str(asked["index_url"])):
+        if name == "network" and not _host_reaches(str(answer.get("asked", ""))):
             return Check(name, Verdict.WARNING, f"{seen}; this machine has no way there either")
         return Check(name, Verdict.FAILED, seen, _HINTS[name])
     if name == "user":

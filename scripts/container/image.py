@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 DEBIAN_SUITE = "bullseye"
 """The Debian release whose python3 is 3.9."""
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_DEBIAN_MIRROR = "http://deb.debian.org/debian"
-_DEBIAN_ARCHIVE = "http://archive.debian.org/debian"
 _BASE_PACKAGES = ("ca-certificates", "python3", "python3-dev", "python3-venv")
 _BUILD_STEP = re.compile(r"^#\d+ \[(?:\w+ )?(?P<stage>[\w-]+ \d+/\d+)\] (?P<what>.+)$")
 _STEP_SHOWN = 70
@@ -89,7 +87,8 @@ def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
                     _bootstrap(archive, packages, sources)
             except CommandFailed as error:
                 failures.append(error)
-                progress.say(f"Not from {sources[-1]}: {_reason(error)}")
+                place = sources[-1] if sources else "mmdebstrap's default mirror"
+                progress.say(f"Not from {place}: {_reason(error)}")
                 continue
             with progress.phase("importing the base image"):
                 engine.import_image(archive, DEBIAN_BASE_IMAGE)
@@ -103,15 +102,17 @@ def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
 
 
 def _debian_sources() -> Iterator[tuple[str, ...]]:
-    """Yield lines of sources.list to try: with security updates first, Debian's archive last.
+    """Yield lines of sources.list to try; none of them means mmdebstrap's own choice.
 
     A mirror may hold an old release's security updates in part only; what it lists and does not
     hold ends the attempt.
     """
-    for mirror in dict.fromkeys((host_mirror(), _DEBIAN_MIRROR, _DEBIAN_ARCHIVE)):
+    mirror = host_mirror()
+    if mirror:
         release = f"deb {mirror} {DEBIAN_SUITE} main"
         yield release, f"deb {mirror}-security {DEBIAN_SUITE}-security main"
         yield (release,)
+    yield ()
 
 
 def _bootstrap(archive: Path, packages: str, sources: tuple[str, ...]) -> None:
@@ -128,7 +129,7 @@ def _reason(error: CommandFailed) -> str:
 
 
 def host_mirror(sources: Path = Path("/etc/apt")) -> str:
-    """Return the Debian mirror that this machine uses already, else Debian's own."""
+    """Return the Debian mirror that this machine uses already, empty if it uses none."""
     texts = [
         file.read_text(encoding="utf-8", errors="replace")
         for pattern in ("sources.list", "sources.list.d/*.list", "sources.list.d/*.sources")
@@ -141,7 +142,7 @@ def host_mirror(sources: Path = Path("/etc/apt")) -> str:
             # An address with a password in it would end up in the image's sources.
             if re.search(r"/debian/?$", url) and "@" not in url:
                 return str(url).rstrip("/")
-    return _DEBIAN_MIRROR
+    return ""
 
 
 def system_packages(root: Path) -> tuple[str, ...]:

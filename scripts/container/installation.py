@@ -132,9 +132,19 @@ def _complete() -> bool:
 
 
 def _pin(suite: str, progress: Progress) -> None:
-    """Let apt take what is asked for by name, and nothing else, from a newer Debian release."""
+    """Let apt take what is asked for by name, and nothing else, from a newer Debian release.
+
+    Raises:
+        ContainerError: This machine's sources name no mirror of Debian to take it from.
+    """
+    mirror = host_mirror()
+    if not mirror:
+        raise ContainerError(
+            "The sources of apt name no Debian mirror to take the engine from.",
+            hint="See https://docs.docker.com/engine/install/debian/, then try again.",
+        )
     source = (
-        f"Types: deb\nURIs: {host_mirror()}\nSuites: {suite}\nComponents: main\n"
+        f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\n"
         "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     )
     priority = f"Package: *\nPin: release n={suite}\nPin-Priority: 100\n"

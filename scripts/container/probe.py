@@ -72,14 +72,22 @@ def _dvc(asked: dict[str, Any]) -> str:
         return f"{__version__}, cache in {repo.cache.local.path}"
 
 
+def _index_url(asked: dict[str, Any]) -> str:
+    if asked["index_url"]:
+        return str(asked["index_url"])
+    from pip._internal.models.index import PyPI  # noqa: PLC0415  nothing else says pip's default
+
+    return str(PyPI.simple_url)
+
+
 def _network(asked: dict[str, Any]) -> str:
-    url = urlsplit(asked["index_url"])
+    url = urlsplit(_index_url(asked))
     host = url.hostname or ""
     proxy = os.environ.get(f"{url.scheme}_proxy") or os.environ.get(f"{url.scheme.upper()}_PROXY")
     if proxy:
         import urllib.request  # noqa: PLC0415
 
-        urllib.request.urlopen(asked["index_url"], timeout=_TIMEOUT_S).close()  # noqa: S310
+        urllib.request.urlopen(url.geturl(), timeout=_TIMEOUT_S).close()  # noqa: S310
         return "package index answers, through the proxy"
     with socket.create_connection(
         (host, url.port or (443 if url.scheme == "https" else 80)), timeout=_TIMEOUT_S
@@ -124,7 +132,8 @@ def _answer(name: str, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"works": True, "seen": CHECKS[name](asked)}
     except Exception as error:  # noqa: BLE001  whatever goes wrong is the answer that was asked for
-        return {"works": False, "seen": str(error) or type(error).__name__}
+        where = {"asked": _index_url(asked)} if name == "network" else {}
+        return {"works": False, "seen": str(error) or type(error).__name__, **where}
 
 
 def main() -> None:
