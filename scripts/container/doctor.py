@@ -65,9 +65,7 @@ def prove(
         "token_file": f"{plan.workspace}/.slipway/{token_file.name}",
         "answer_file": f"{plan.workspace}/.slipway/{answer_file.name}",
         "cache_dir": plan.cache_directory,
-        "index_url": next(
-            (environ[key] for key in _INDEX_KEYS if environ.get(key)), _DEFAULT_INDEX
-        ),
+        "index_url": next((environ[key] for key in _INDEX_KEYS if environ.get(key)), ""),
     }
     answer_file.unlink(missing_ok=True)
     write_text(token_file, token)
@@ -77,7 +75,7 @@ def prove(
     finally:
         token_file.unlink(missing_ok=True)
         answer_file.unlink(missing_ok=True)
-    checks = tuple(_judge(name, answers[name], plan, asked, owner) for name in asked["checks"])
+    checks = tuple(_judge(name, answers[name], plan, owner) for name in asked["checks"])
     return Proof(checks, elapsed_s=time.monotonic() - started)
 
 
@@ -115,7 +113,6 @@ def _judge(
     name: str,
     answer: Mapping[str, Any],
     plan: ContainerPlan,
-    asked: Mapping[str, Any],
     owner: int | None,
 ) -> Check:
     seen = str(answer["seen"])

@@ -108,7 +108,7 @@ def test_certificates_are_trusted_and_not_baked_in(workspace: Workspace) -> None
     listed = ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c"]
     script = "test ! -e /run/secrets/ca && test ! -e /run/slipway && env | grep -c CERT || true"
     assert said(process.run([*listed, script])) == "0"
-    fetched = workspace.inv("exec", "--", "pip", "download", "--no-deps", "-qd", "/tmp", "six")
+    fetched = workspace.inv("exec", "--", "pip", "download", "--no-deps", "-qd", "fetched", "six")
     assert fetched.returncode == 0, said(fetched)
 
 
