@@ -57,7 +57,7 @@ def show_json(content: Mapping[str, Any]) -> None:
 
 def say(message: str) -> None:
     """Print one line for a person on standard error."""
-    _console(stderr=True).print(message, markup=False, highlight=False)
+    _console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def confirming(*, yes: bool) -> Callable[[str], bool]:
@@ -95,9 +95,9 @@ def show_error(error: SlipwayError) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     console = _console(stderr=True)
-    console.print(Text.assemble(("ERROR ", "bold red"), error.message))
+    console.print(Text.assemble(("ERROR ", "bold red"), error.message), soft_wrap=True)
     if error.hint:
-        console.print(Text.assemble(("HINT  ", "bold cyan"), error.hint))
+        console.print(Text.assemble(("HINT  ", "bold cyan"), error.hint), soft_wrap=True)
 
 
 @contextmanager
@@ -150,7 +150,7 @@ class TerminalProgress:
 
     def say(self, message: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(f"  {message}", markup=False, highlight=False)
+        self._bars.console.print(f"  {message}", markup=False, highlight=False, soft_wrap=True)
 
 
 class _Bar:
@@ -215,6 +215,6 @@ def _done_line(name: str, done: int, unit: str, started: float) -> str:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console  # noqa: PLC0415  listing tasks must stay instant
 
-    # soft_wrap is for text; tables in a pipe still need a width that no terminal gives.
+    # Texts are never broken (an address must stay whole); tables in a pipe need some width.
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=_PIPE_WIDTH)

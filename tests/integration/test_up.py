@@ -244,9 +244,13 @@ def test_status_logs_attach_and_down_tell_what_they_see(workspace: Workspace) ->
         assert "`./inv up` starts it" in said(done)
 
 
+@pytest.mark.parametrize("first", [True, False])
 def test_a_workspace_that_cannot_be_written_is_named(
-    adas_workspace: Workspace,
+    adas_workspace: Workspace, first: bool
 ) -> None:
+    """Before there is an environment the wrapper says it, and the plan's check from then on."""
+    if not first:
+        assert adas_workspace.inv("--list").returncode == 0
     adas_workspace.root.chmod(0o500)
     try:
         done = adas_workspace.inv("up", "--yes")
@@ -254,6 +258,8 @@ def test_a_workspace_that_cannot_be_written_is_named(
         adas_workspace.root.chmod(0o755)
     assert done.returncode == 2
     assert "where you may not write" in said(done)
+    assert "Traceback" not in done.stderr
+    assert not (adas_workspace.root / ".slipway" / "compose.yml").exists()
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
