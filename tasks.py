@@ -302,12 +302,12 @@ def demo(_: Context, yes: bool = False) -> None:
     Makes a small project with history, a real object store on this machine, migrates from one
     to the other, and pulls every version into a clean clone, compared bit by bit.
     """
-    from scripts.container import inside, services
+    from scripts.container import bringup, inside, services
 
     with exit_on_error(), console.progress() as progress:
         if not inside.is_inside():
             _bring_up(yes=yes)
-            services.start_object_store(ROOT, progress)
+            services.start_object_store(*bringup.connect(ROOT), progress)
             inside.hand_over_task(ROOT, "demo")
         from scripts.console import project as view
         from scripts.demo import run_demo

@@ -26,7 +26,7 @@ from scripts.container.plan import (
     project_name,
 )
 from scripts.crossing.identity import observe_host_user
-from scripts.crossing.network import find_ca_bundle, port_taken, proxy_names
+from scripts.crossing.network import find_ca_bundle, proxy_names, require_free
 from scripts.crossing.paths import check_sources
 from scripts.errors import ContainerError, SlipwayError, ToolMissing
 from scripts.report import write_text
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from scripts.container.engine import Engine
     from scripts.container.model import ContainerFacts, ContainerPlan
     from scripts.progress import Progress
+    from scripts.settings.values import Port
 
 _MINIMUM_COMPOSE = (2, 24, 4)
 """The first compose that knows ``!override``; see its release notes."""
@@ -135,7 +136,7 @@ def apply_plan(
     try:
         plan = write_plan(plan, settings, engine, progress)
         if plan.steps:
-            _require_free_ports(plan, before)
+            require_free(plan.ports, held=ports_of(before), key="PORTS")
         if plan.needs(Action.BUILD):
             image.build_image(engine, plan.root, progress)
         if plan.steps:
@@ -215,6 +216,11 @@ def find_running(root: Path, engine: Engine) -> ContainerFacts:
     return container
 
 
+def ports_of(container: ContainerFacts | None) -> tuple[Port, ...]:
+    """Return the ports of the host that a container holds: none unless it runs."""
+    return container.ports if container is not None and container.running else ()
+
+
 def _base_name(wanted: str, labels: Mapping[str, str], engine: Engine) -> str:
     for name in (wanted, DEBIAN_BASE_IMAGE):
         if engine.image(name) is not None:
@@ -232,21 +238,6 @@ def _require_compose(version: str) -> None:
             f"`docker compose` is {version}; Slipway needs {wanted} or newer.",
             hint="Update Docker; `./inv engine` does it on Debian and Ubuntu.",
         )
-
-
-def _require_free_ports(plan: ContainerPlan, running: ContainerFacts | None) -> None:
-    ours = {
-        (port.host_address, port.host_port)
-        for port in (running.ports if running is not None and running.running else ())
-    }
-    for port in plan.ports:
-        if (port.host_address, port.host_port) not in ours and port_taken(port):
-            other = port.host_port + 10000 if port.host_port < 50000 else port.host_port - 10000
-            raise ContainerError(
-                f"Port {port.host_port} on {port.host_address} is taken by another program.",
-                hint=f"End that program, or set PORTS in .env: {other}:{port.container_port} "
-                f"instead of {port.host_port}.",
-            )
 
 
 def _rehearse(plan: ContainerPlan, engine: Engine, progress: Progress) -> None:

@@ -45,7 +45,7 @@ def run_all(root: Path, progress: Progress) -> None:
         CommandFailed: Some of them failed; what they printed stands above.
     """
     settings, engine = connect(root)
-    start_object_store(root, progress)
+    start_object_store(settings, engine, progress)
     store = {
         "SLIPWAY_TEST_S3_ENDPOINT": DEMO_ENDPOINT,
         "SLIPWAY_TEST_S3_ACCESS_KEY": DEMO_ACCESS_KEY,

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.errors import SettingsError
+from scripts.errors import ContainerError, SettingsError
 from scripts.settings.env_file import PROXY_KEYS
 
 if TYPE_CHECKING:
@@ -80,7 +80,29 @@ def no_proxy_inside(environ: Mapping[str, str], services: Sequence[str]) -> dict
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def port_taken(port: Port) -> bool:
+def require_free(ports: Sequence[Port], *, held: Sequence[Port], key: str) -> None:
+    """Check that ports can be published.
+
+    Args:
+        ports: What is to be published.
+        held: What this workspace's own container holds already.
+        key: The setting that names the ports.
+
+    Raises:
+        ContainerError: Another program listens on one of them.
+    """
+    ours = {(port.host_address, port.host_port) for port in held}
+    for port in ports:
+        if (port.host_address, port.host_port) not in ours and _is_taken(port):
+            other = port.host_port + (10000 if port.host_port < 50000 else -10000)
+            value = str(other) if key != "PORTS" else f"{other}:{port.container_port}"
+            raise ContainerError(
+                f"Port {port.host_port} on {port.host_address} is taken by another program.",
+                hint=f"End that program, or set {key}={value} in .env.",
+            )
+
+
+def _is_taken(port: Port) -> bool:
     """Tell whether something on the host already listens where ``port`` would be published."""
     family = socket.AF_INET6 if ":" in port.host_address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as attempt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,14 +23,14 @@ KEYS = {"AWS_ACCESS_KEY_ID": DEMO_ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": DEMO_SECR
 
 def configure(workspace: Workspace, **more: str) -> None:
     (workspace.root / "hdd").mkdir(exist_ok=True)
-    workspace.write_env(
-        OBJECT_STORE_PORT=STORE_PORT,
-        DVC_REMOTE_HDD="hdd",
-        DVC_REMOTE_S3="s3://slipway-demo/own",
-        DVC_REMOTE_S3_ENDPOINT_URL=DEMO_ENDPOINT,
-        DVC_REMOTE_S3_REGION="us-east-1",
-        **more,
-    )
+    values = {
+        "OBJECT_STORE_PORT": STORE_PORT,
+        "DVC_REMOTE_HDD": "hdd",
+        "DVC_REMOTE_S3": "s3://slipway-demo/own",
+        "DVC_REMOTE_S3_ENDPOINT_URL": DEMO_ENDPOINT,
+        "DVC_REMOTE_S3_REGION": "us-east-1",
+    }
+    workspace.write_env(**{**values, **more})
 
 
 def inside(workspace: Workspace, script: str) -> process.Completed:
@@ -132,6 +133,19 @@ def test_bad_input_is_named(
     assert message in said(done)
     assert "HINT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_of_the_object_store_is_named(migrated: Workspace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1])
+        configure(migrated, **{**KEYS, "OBJECT_STORE_PORT": number})
+        try:
+            done = migrated.inv("demo", "--yes")
+        finally:
+            configure(migrated, **KEYS)
+    assert done.returncode == 4
+    assert f"Port {number} on 127.0.0.1 is taken" in said(done)
+    assert "OBJECT_STORE_PORT" in done.stderr
 
 
 def test_a_remote_without_credentials_is_named(migrated: Workspace) -> None:
