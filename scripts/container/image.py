@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,7 @@ def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
         for sources in _debian_sources():
             try:
                 with progress.phase("fetching Debian packages"):
-                    _bootstrap(archive, packages, sources)
+                    _bootstrap(archive, packages, sources, progress)
             except CommandFailed as error:
                 failures.append(error)
                 place = sources[-1] if sources else "mmdebstrap's default mirror"
@@ -104,8 +105,7 @@ def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
 def _debian_sources() -> Iterator[tuple[str, ...]]:
     """Yield lines of sources.list to try; none of them means mmdebstrap's own choice.
 
-    A mirror may hold an old release's security updates in part only; what it lists and does not
-    hold ends the attempt.
+    Where the security updates cannot be had at all, the release alone has to do.
     """
     mirror = host_mirror()
     if mirror:
@@ -115,10 +115,39 @@ def _debian_sources() -> Iterator[tuple[str, ...]]:
     yield ()
 
 
-def _bootstrap(archive: Path, packages: str, sources: tuple[str, ...]) -> None:
+def _bootstrap(archive: Path, packages: str, sources: tuple[str, ...], progress: Progress) -> None:
+    """Make the archive; a security update that the mirror lists and does not hold is left out."""
+    try:
+        _mmdebstrap(archive, packages, sources)
+    except CommandFailed as error:
+        lacking = lacking_packages(error.stderr)
+        if not lacking or len(sources) < len(("release", "security")):
+            raise
+        progress.say(
+            f"The mirror lists a security update of {', '.join(lacking)} that it does not hold; "
+            "the release's own package is taken."
+        )
+        _mmdebstrap(archive, packages, sources, without_update=lacking)
+
+
+def lacking_packages(stderr: str) -> tuple[str, ...]:
+    """Return the packages that apt could not fetch because the mirror does not hold them."""
+    names = re.findall(r"Failed to fetch \S*/([^/_\s]+)_\S*\.deb\s+404", stderr)
+    return tuple(sorted(set(names)))
+
+
+def _mmdebstrap(
+    archive: Path, packages: str, sources: tuple[str, ...], without_update: tuple[str, ...] = ()
+) -> None:
+    hooks = []
+    if without_update:
+        pin = f"Pin: release n={DEBIAN_SUITE}-security\nPin-Priority: -1"
+        text = f"Package: {' '.join(without_update)}\n{pin}\n"
+        place = '"$1"/etc/apt/preferences.d/slipway'
+        hooks = [f"--setup-hook=printf %s {shlex.quote(text)} > {place}"]
     command = [
         "mmdebstrap", "--variant=minbase", f"--keyring={_KEYRING}", f"--include={packages}",
-        DEBIAN_SUITE, str(archive), *sources,
+        *hooks, DEBIAN_SUITE, str(archive), *sources,
     ]  # fmt: skip
     run_followed(command, follow=lambda _line: None)
 

@@ -141,3 +141,15 @@ def test_what_is_not_known_stays_as_it_was() -> None:
 )
 def test_a_build_shows_its_steps_and_no_noise(line: str, shown: str) -> None:
     assert image.build_step(line) == shown
+
+
+def test_an_update_that_the_mirror_lists_and_does_not_hold_is_known_by_name() -> None:
+    stderr = (
+        "Err:121 http://m.test/security bullseye/main amd64 git-lfs amd64 2.13\n"
+        "  404  Not Found [IP: 192.0.2.1 80]\n"
+        "E: Failed to fetch http://m.test/pool/updates/main/g/git-lfs/git-lfs_2.13-1%2bd_amd64.deb"
+        "  404  Not Found [IP: 192.0.2.1 80]\n"
+        "E: Unable to fetch some archives, maybe run apt-get update\n"
+    )
+    assert image.lacking_packages(stderr) == ("git-lfs",)
+    assert image.lacking_packages("E: Unable to locate package no-such") == ()
