@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DEBIAN_SUITE = "bullseye"
 """The Debian release whose python3 is 3.9."""
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_BOOTSTRAP_PACKAGES = ("mmdebstrap", "debian-archive-keyring", "uidmap")
+"""uidmap lets a user who is not root make a root file system, in a user namespace."""
 _BASE_PACKAGES = ("ca-certificates", "python3", "python3-dev", "python3-venv")
 _BUILD_STEP = re.compile(r"^#\d+ \[(?:\w+ )?(?P<stage>[\w-]+ \d+/\d+)\] (?P<what>.+)$")
 _STEP_SHOWN = 70
@@ -74,9 +76,7 @@ def make_debian_base(engine: Engine, root: Path, progress: Progress) -> None:
         ContainerError: No mirror gave the packages.
         ToolMissing: mmdebstrap cannot be installed here.
     """
-    install_packages(
-        "mmdebstrap", "debian-archive-keyring", why="makes a base image", progress=progress
-    )
+    install_packages(*_BOOTSTRAP_PACKAGES, why="makes a base image", progress=progress)
     archive = root / ".slipway" / "base.tar"
     archive.parent.mkdir(exist_ok=True)
     packages = ",".join(dict.fromkeys((*_BASE_PACKAGES, *system_packages(root))))

@@ -33,9 +33,10 @@ def as_root(argv: list[str]) -> list[str]:
         return argv
     if process.installed("sudo"):
         return ["sudo", *argv]
+    words = [word for word in argv if word != "env" and "=" not in word]
     raise ToolMissing(
-        f"`{' '.join(argv[:3])} ...` needs root, and `sudo` is not installed.",
-        hint=f"As root, run: {' '.join(argv)}",
+        f"`{' '.join(words[:2])}` needs root, and `sudo` is not installed.",
+        hint=f"Let root run: {' '.join(words)}",
     )
 
 
