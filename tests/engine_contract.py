@@ -52,6 +52,7 @@ class EngineContract:
             project=PROJECT,
             image=IMAGE,
             build_args={"BASE_IMAGE": base},
+            wanted_base=base,
             proxies=(),
             inputs="inputs",
             fingerprint=fingerprint,

@@ -13,6 +13,7 @@ from scripts.container.model import (
     BASE_LABEL,
     DEBIAN_BASE_IMAGE,
     SERVICE,
+    WANTED_LABEL,
     Action,
     Observed,
     Status,
@@ -54,9 +55,19 @@ def connect(root: Path) -> tuple[Settings, Engine]:
 
 
 def observe(
-    settings: Settings, engine: Engine, environ: Mapping[str, str] = os.environ
+    settings: Settings,
+    engine: Engine,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    base_name: str = "",
 ) -> Observed:
     """Gather every fact that the plan needs; changes nothing.
+
+    Args:
+        settings: What is wanted.
+        engine: The engine to ask.
+        environ: Where certificates and proxies are looked up.
+        base_name: The base image, where it was just obtained; else it is found.
 
     Raises:
         EngineUnavailable: No engine answers, or it refuses this user.
@@ -68,7 +79,7 @@ def observe(
     root = settings.root
     project = project_name(root)
     built = engine.image(f"slipway-dev:{project}")
-    base_name = _base_name(settings.container.base_image, built.labels if built else {}, engine)
+    base_name = base_name or _base_name(settings, built.labels if built else {}, engine)
     aws_directory = Path.home() / ".aws"
     return Observed(
         engine=facts,
@@ -86,10 +97,14 @@ def observe(
 
 
 def make_plan(
-    settings: Settings, engine: Engine, environ: Mapping[str, str] = os.environ
+    settings: Settings,
+    engine: Engine,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    base_name: str = "",
 ) -> ContainerPlan:
-    """Observe and plan; changes nothing. Raises what :func:`observe` raises."""
-    return plan_container(settings, observe(settings, engine, environ))
+    """Observe and plan; changes nothing. Takes and raises what :func:`observe` does."""
+    return plan_container(settings, observe(settings, engine, environ, base_name=base_name))
 
 
 def write_plan(
@@ -102,14 +117,14 @@ def write_plan(
     """
     check_sources(plan.mounts)
     if plan.needs(Action.OBTAIN_BASE):
-        image.obtain_base(
+        obtained = image.obtain_base(
             plan.base_name,
             chosen=settings.container.base_image_set,
             engine=engine,
             root=plan.root,
             progress=progress,
         )
-        plan = make_plan(settings, engine)
+        plan = make_plan(settings, engine, base_name=obtained)
     if plan.needs(Action.BUILD):
         image.require_python(plan.base_name, engine)
     if _text(plan.root / OVERLAY) != plan.overlay:
@@ -221,13 +236,20 @@ def ports_of(container: ContainerFacts | None) -> tuple[Port, ...]:
     return container.ports if container is not None and container.running else ()
 
 
-def _base_name(wanted: str, labels: Mapping[str, str], engine: Engine) -> str:
-    for name in (wanted, DEBIAN_BASE_IMAGE):
-        if engine.image(name) is not None:
-            return name
-    # The base may have been pruned since: the image that was built from it still serves.
-    used = labels.get(BASE_LABEL)
-    return used if used == DEBIAN_BASE_IMAGE else wanted
+def _base_name(settings: Settings, labels: Mapping[str, str], engine: Engine) -> str:
+    """Return the base image to plan with; it may have to be obtained first.
+
+    For one that a person chose, another stands in only if no registry was in reach when it was
+    tried: the labels of the built image tell. They also tell when the base was pruned since.
+    """
+    wanted = settings.container.base_image
+    if engine.image(wanted) is not None:
+        return wanted
+    if labels.get(WANTED_LABEL) == wanted:
+        return labels.get(BASE_LABEL, wanted)
+    if not settings.container.base_image_set and engine.image(DEBIAN_BASE_IMAGE) is not None:
+        return DEBIAN_BASE_IMAGE
+    return wanted
 
 
 def _require_compose(version: str) -> None:

@@ -29,7 +29,7 @@ _BUILD_STEP = re.compile(r"^#\d+ \[(?:\w+ )?(?P<stage>[\w-]+ \d+/\d+)\] (?P<what
 _STEP_SHOWN = 70
 
 
-def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress: Progress) -> None:
+def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress: Progress) -> str:
     """Pull the base image, or make one from Debian packages where no registry has it.
 
     Args:
@@ -39,6 +39,9 @@ def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress
         engine: Where the image goes.
         root: The workspace; its ``.slipway`` holds the archive while it is made.
         progress: Told what happens.
+
+    Returns:
+        The name of the image that is there now: ``name``, or what stands in for it.
 
     Raises:
         ContainerError: A chosen image does not exist, or no base could be made.
@@ -55,9 +58,13 @@ def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress
     except ImageUnreachable as error:
         progress.say(error.message)
     else:
-        return
-    progress.say("Building a Python 3.9 base from Debian packages instead (about a minute).")
-    make_debian_base(engine, root, progress)
+        return name
+    if engine.image(DEBIAN_BASE_IMAGE) is not None:
+        progress.say(f"{DEBIAN_BASE_IMAGE}, made from Debian packages before, stands in for it.")
+    else:
+        progress.say("Building a Python 3.9 base from Debian packages instead (about a minute).")
+        make_debian_base(engine, root, progress)
+    return DEBIAN_BASE_IMAGE
 
 
 def refresh_base(name: str, engine: Engine, progress: Progress) -> None:

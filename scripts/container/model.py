@@ -21,6 +21,8 @@ DEBIAN_BASE_IMAGE = "slipway-base:python3.9-bullseye"
 """What the base that Slipway makes itself is called."""
 BASE_LABEL = "slipway.base"
 INPUTS_LABEL = "slipway.inputs"
+WANTED_LABEL = "slipway.wanted-base"
+"""What BASE_IMAGE said, where ``BASE_LABEL`` names what stood in for it."""
 PLAN_LABEL = "slipway.plan"
 
 

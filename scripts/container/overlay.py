@@ -10,7 +10,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from scripts.container.model import BASE_LABEL, INPUTS_LABEL, PLAN_LABEL, SERVICE, Gpu
+from scripts.container.model import (
+    BASE_LABEL,
+    INPUTS_LABEL,
+    PLAN_LABEL,
+    SERVICE,
+    WANTED_LABEL,
+    Gpu,
+)
 from scripts.crossing.git import git_environment
 from scripts.crossing.network import CA_TARGET, trust_environment
 from scripts.errors import SettingsError
@@ -34,6 +41,7 @@ def render_overlay(
     project: str,
     image: str,
     build_args: Mapping[str, str],
+    wanted_base: str,
     proxies: Sequence[str],
     inputs: str,
     fingerprint: str,
@@ -53,6 +61,7 @@ def render_overlay(
         project: The compose project.
         image: The name that the built image gets.
         build_args: What the Dockerfile is told.
+        wanted_base: The base image of the settings, for which another one may stand in.
         proxies: Names of the proxy variables that the build takes from the environment.
         inputs: The hash of everything that the image is made from.
         fingerprint: The hash of everything that the container is made from.
@@ -73,6 +82,7 @@ def render_overlay(
     labels = {
         INPUTS_LABEL: inputs,
         BASE_LABEL: build_args["BASE_IMAGE"],
+        WANTED_LABEL: wanted_base,
         METADATA_LABEL: json.dumps([editor]),
     }
     args = {**build_args, **dict.fromkeys(proxies)}

@@ -63,6 +63,7 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
             "files": {name: observed.files.get(name, "") for name in IMAGE_FILES},
             "args": build_args,
             "editor": editor,
+            "wanted_base": settings.container.base_image,
         }
     )
 
@@ -72,6 +73,7 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
             project=project,
             image=image,
             build_args=build_args,
+            wanted_base=settings.container.base_image,
             proxies=observed.proxies,
             inputs=inputs,
             fingerprint=fingerprint,

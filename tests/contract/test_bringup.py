@@ -12,7 +12,7 @@ import pytest
 
 from scripts.container import bringup
 from scripts.container.engines.memory import MemoryEngine
-from scripts.container.model import SERVICE, ContainerPlan, EngineFacts, Gpu
+from scripts.container.model import DEBIAN_BASE_IMAGE, SERVICE, ContainerPlan, EngineFacts, Gpu
 from scripts.container.plan import project_name
 from scripts.errors import CommandFailed, ContainerError, SettingsError, ToolMissing
 from scripts.progress import SilentProgress
@@ -174,3 +174,41 @@ def test_taking_down_what_never_was_is_no_error(settings: Settings, engine: Memo
     assert engine.containers == {}
     with pytest.raises(ContainerError, match="does not exist yet"):
         bringup.find_running(settings.root, engine)
+
+
+def chosen(settings: Settings, name: str) -> Settings:
+    container = ContainerSettings(base_image=name, base_image_set=True)
+    return dataclasses.replace(settings, container=container)
+
+
+def test_a_chosen_base_that_no_registry_knows_is_an_error_though_a_stand_in_is_here(
+    settings: Settings, engine: MemoryEngine
+) -> None:
+    engine._add_image(DEBIAN_BASE_IMAGE, {})
+    with pytest.raises(ContainerError, match=r"BASE_IMAGE: pyhton:3\.9"):
+        up(chosen(settings, "pyhton:3.9"), engine)
+    assert engine.changes == []
+
+
+def test_a_chosen_base_out_of_reach_is_stood_in_for_and_not_tried_again(
+    settings: Settings, engine: MemoryEngine
+) -> None:
+    engine._add_image(DEBIAN_BASE_IMAGE, {})
+    engine.registry_reachable = False
+    plan = up(chosen(settings, "mirror.test/python:3.9"), engine)
+    assert plan.base_name == DEBIAN_BASE_IMAGE
+    assert any("stands in for it" in note for note in plan.notes)
+    engine.changes.clear()
+    assert up(chosen(settings, "mirror.test/python:3.9"), engine).steps == ()
+    del engine.images[DEBIAN_BASE_IMAGE]
+    assert up(chosen(settings, "mirror.test/python:3.9"), engine).steps == (), "pruned since"
+    assert engine.changes == []
+
+
+def test_the_default_base_is_stood_in_for_without_asking_again(
+    settings: Settings, engine: MemoryEngine
+) -> None:
+    engine._add_image(DEBIAN_BASE_IMAGE, {})
+    default = dataclasses.replace(settings, container=ContainerSettings())
+    assert up(default, engine).base_name == DEBIAN_BASE_IMAGE
+    assert engine.changes == ["build", "up"]

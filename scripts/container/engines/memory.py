@@ -17,6 +17,7 @@ from scripts.container.model import (
     INPUTS_LABEL,
     PLAN_LABEL,
     SERVICE,
+    WANTED_LABEL,
     ContainerFacts,
     EngineFacts,
     Gpu,
@@ -105,7 +106,8 @@ class MemoryEngine:
         image = _value(overlay, r'^    image: "(.*)"')
         if verb == "build":
             labels = {
-                key: _value(overlay, rf'"{key}": "(.*?)"') for key in (INPUTS_LABEL, BASE_LABEL)
+                key: _value(overlay, rf'"{key}": "(.*?)"')
+                for key in (INPUTS_LABEL, BASE_LABEL, WANTED_LABEL)
             }
             self._add_image(image, labels)
         elif verb == "up":
