@@ -126,22 +126,6 @@ def run_followed(
     return Completed(tuple(argv), started.returncode, "".join(lines), "")
 
 
-def start_detached(argv: Sequence[str], *, log: Path) -> int:
-    """Start a program that outlives this one, its output going to ``log``; return its process id.
-
-    Raises:
-        ToolMissing: The program is not installed.
-    """
-    try:
-        with log.open("ab") as stream:
-            return subprocess.Popen(
-                list(argv), stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            ).pid  # fmt: skip
-    except FileNotFoundError as error:
-        raise _missing(argv[0], None) from error
-
-
 def become(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> NoReturn:
     """Replace this process by a program, so that signals and the exit code are the program's own.
 

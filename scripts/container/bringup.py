@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.container import image
 from scripts.container.engines.docker import DockerEngine
 from scripts.container.model import (
-    BASE_LABEL,
-    DEBIAN_BASE_IMAGE,
     SERVICE,
-    WANTED_LABEL,
     Action,
-    Observed,
     Status,
 )
+from scripts.container.observe import observe, text_of
 from scripts.container.overlay import OVERLAY
 from scripts.container.plan import (
-    DEVCONTAINER,
-    IMAGE_FILES,
-    SERVICE_FILES,
     plan_container,
     project_name,
 )
-from scripts.crossing.identity import observe_host_user
-from scripts.crossing.network import find_ca_bundle, proxy_names, require_free
+from scripts.crossing.network import require_free
 from scripts.crossing.paths import check_sources
-from scripts.errors import ContainerError, SlipwayError, ToolMissing
+from scripts.errors import ContainerError, SlipwayError
 from scripts.report import write_text
 from scripts.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from scripts.container.engine import Engine
     from scripts.container.model import ContainerFacts, ContainerPlan
     from scripts.progress import Progress
     from scripts.settings.values import Port
-
-_MINIMUM_COMPOSE = (2, 24, 4)
-"""The first compose that knows ``!override``; see its release notes."""
 
 
 def connect(root: Path) -> tuple[Settings, Engine]:
@@ -52,48 +41,6 @@ def connect(root: Path) -> tuple[Settings, Engine]:
         SettingsError: The settings are not valid.
     """
     return read_settings(root), DockerEngine()
-
-
-def observe(
-    settings: Settings,
-    engine: Engine,
-    environ: Mapping[str, str] = os.environ,
-    *,
-    base_name: str = "",
-) -> Observed:
-    """Gather every fact that the plan needs; changes nothing.
-
-    Args:
-        settings: What is wanted.
-        engine: The engine to ask.
-        environ: Where certificates and proxies are looked up.
-        base_name: The base image, where it was just obtained; else it is found.
-
-    Raises:
-        EngineUnavailable: No engine answers, or it refuses this user.
-        ToolMissing: The engine has no compose, or one that is too old.
-        SettingsError: ``CA_BUNDLE`` names no bundle.
-    """
-    facts = engine.facts()
-    _require_compose(facts.compose_version)
-    root = settings.root
-    project = project_name(root)
-    built = engine.image(f"slipway-dev:{project}")
-    base_name = base_name or _base_name(settings, built.labels if built else {}, engine)
-    aws_directory = Path.home() / ".aws"
-    return Observed(
-        engine=facts,
-        user=observe_host_user(root),
-        home=Path.home(),
-        aws_directory=aws_directory if aws_directory.is_dir() else None,
-        ca_bundle=find_ca_bundle(settings.container.ca_bundle, environ),
-        proxies=proxy_names(environ),
-        files={name: _text(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES, DEVCONTAINER)},
-        base_name=base_name,
-        base=engine.image(base_name),
-        image=built,
-        container=engine.container(project, SERVICE),
-    )
 
 
 def make_plan(
@@ -127,7 +74,7 @@ def write_plan(
         plan = make_plan(settings, engine, base_name=obtained)
     if plan.needs(Action.BUILD):
         image.require_python(plan.base_name, engine)
-    if _text(plan.root / OVERLAY) != plan.overlay:
+    if text_of(plan.root / OVERLAY) != plan.overlay:
         write_text(plan.root / OVERLAY, plan.overlay)
     return plan
 
@@ -147,7 +94,7 @@ def apply_plan(
         SlipwayError: A step failed; a container that ran before runs again, as it was.
     """
     before = engine.container(plan.project, SERVICE)
-    overlay_before = _text(plan.root / OVERLAY)
+    overlay_before = text_of(plan.root / OVERLAY)
     try:
         plan = write_plan(plan, settings, engine, progress)
         if plan.steps:
@@ -187,7 +134,7 @@ def build(
     Raises:
         SlipwayError: A step failed; the image that was there keeps its name.
     """
-    overlay_before = _text(plan.root / OVERLAY)
+    overlay_before = text_of(plan.root / OVERLAY)
     try:
         if pull:
             image.refresh_base(settings.container.base_image, engine, progress)
@@ -236,32 +183,6 @@ def ports_of(container: ContainerFacts | None) -> tuple[Port, ...]:
     return container.ports if container is not None and container.running else ()
 
 
-def _base_name(settings: Settings, labels: Mapping[str, str], engine: Engine) -> str:
-    """Return the base image to plan with; it may have to be obtained first.
-
-    For one that a person chose, another stands in only if no registry was in reach when it was
-    tried: the labels of the built image tell. They also tell when the base was pruned since.
-    """
-    wanted = settings.container.base_image
-    if engine.image(wanted) is not None:
-        return wanted
-    if labels.get(WANTED_LABEL) == wanted:
-        return labels.get(BASE_LABEL, wanted)
-    if not settings.container.base_image_set and engine.image(DEBIAN_BASE_IMAGE) is not None:
-        return DEBIAN_BASE_IMAGE
-    return wanted
-
-
-def _require_compose(version: str) -> None:
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
-    if numbers < _MINIMUM_COMPOSE:
-        wanted = ".".join(map(str, _MINIMUM_COMPOSE))
-        raise ToolMissing(
-            f"`docker compose` is {version}; Slipway needs {wanted} or newer.",
-            hint="Update Docker; `./inv engine` does it on Debian and Ubuntu.",
-        )
-
-
 def _rehearse(plan: ContainerPlan, engine: Engine, progress: Progress) -> None:
     """Start the successor once, without its ports, while its predecessor still runs."""
     with progress.phase("rehearsing the start"):
@@ -299,10 +220,3 @@ def _restore(
     lost = now is None or now.container_id != before.container_id or not now.running
     if before.running and lost:
         engine.compose(plan.root, ["up", "--detach", "--no-build", SERVICE])
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""

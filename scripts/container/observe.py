@@ -1,0 +1,105 @@
+"""Observe: every fact of the host and the engine that a plan needs. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.container.model import (
+    BASE_LABEL,
+    DEBIAN_BASE_IMAGE,
+    SERVICE,
+    WANTED_LABEL,
+    Observed,
+)
+from scripts.container.plan import DEVCONTAINER, IMAGE_FILES, SERVICE_FILES, project_name
+from scripts.crossing.identity import observe_host_user
+from scripts.crossing.network import find_ca_bundle, proxy_names
+from scripts.errors import ToolMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.container.engine import Engine
+    from scripts.settings import Settings
+
+_MINIMUM_COMPOSE = (2, 24, 4)
+"""The first compose that knows ``!override``; see its release notes."""
+
+
+def observe(
+    settings: Settings,
+    engine: Engine,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    base_name: str = "",
+) -> Observed:
+    """Gather every fact that the plan needs; changes nothing.
+
+    Args:
+        settings: What is wanted.
+        engine: The engine to ask.
+        environ: Where certificates and proxies are looked up.
+        base_name: The base image, where it was just obtained; else it is found.
+
+    Raises:
+        EngineUnavailable: No engine answers, or it refuses this user.
+        ToolMissing: The engine has no compose, or one that is too old.
+        SettingsError: ``CA_BUNDLE`` names no bundle.
+    """
+    facts = engine.facts()
+    _require_compose(facts.compose_version)
+    root = settings.root
+    project = project_name(root)
+    built = engine.image(f"slipway-dev:{project}")
+    base_name = base_name or _base_name(settings, built.labels if built else {}, engine)
+    aws_directory = Path.home() / ".aws"
+    return Observed(
+        engine=facts,
+        user=observe_host_user(root),
+        home=Path.home(),
+        aws_directory=aws_directory if aws_directory.is_dir() else None,
+        ca_bundle=find_ca_bundle(settings.container.ca_bundle, environ),
+        proxies=proxy_names(environ),
+        files={name: text_of(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES, DEVCONTAINER)},
+        base_name=base_name,
+        base=engine.image(base_name),
+        image=built,
+        container=engine.container(project, SERVICE),
+    )
+
+
+def text_of(path: Path) -> str:
+    """Return a file's text, empty if there is no such file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _base_name(settings: Settings, labels: Mapping[str, str], engine: Engine) -> str:
+    """Return the base image to plan with; it may have to be obtained first.
+
+    For one that a person chose, another stands in only if no registry was in reach when it was
+    tried: the labels of the built image tell. They also tell when the base was pruned since.
+    """
+    wanted = settings.container.base_image
+    if engine.image(wanted) is not None:
+        return wanted
+    if labels.get(WANTED_LABEL) == wanted:
+        return labels.get(BASE_LABEL, wanted)
+    if not settings.container.base_image_set and engine.image(DEBIAN_BASE_IMAGE) is not None:
+        return DEBIAN_BASE_IMAGE
+    return wanted
+
+
+def _require_compose(version: str) -> None:
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if numbers < _MINIMUM_COMPOSE:
+        wanted = ".".join(map(str, _MINIMUM_COMPOSE))
+        raise ToolMissing(
+            f"`docker compose` is {version}; Slipway needs {wanted} or newer.",
+            hint="Update Docker; `./inv engine` does it on Debian and Ubuntu.",
+        )
