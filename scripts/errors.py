@@ -14,6 +14,7 @@
         Corrupted
         StoreUnavailable             the only one that is retried
       MigrationIncomplete        6   carries the report
+      CacheError                 7   the DVC cache, or its links to the workspace
     interrupted                130   "run the same command again to continue"
 
 A message says what is wrong with which thing; its hint says what to do next. Neither holds a
@@ -131,3 +132,9 @@ class MigrationIncomplete(SlipwayError):
     def __init__(self, message: str, *, report: object = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.report = report
+
+
+class CacheError(SlipwayError):
+    """The DVC cache cannot be used, or its files cannot be linked as wanted."""
+
+    exit_code = 7

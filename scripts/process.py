@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, NoReturn
+from typing import IO, TYPE_CHECKING, Callable, NoReturn
 
 from scripts.errors import CommandFailed, ToolMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _INSTALL_HINTS = {
@@ -82,6 +84,66 @@ def run(
     return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
 
 
+@contextmanager
+def streamed(argv: Sequence[str], *, both: bool = False) -> Iterator[IO[bytes]]:
+    """Run a program that prints more than memory holds; the block reads what it prints.
+
+    What the block leaves unread is read to its end; if the block fails, the program is ended.
+
+    Args:
+        argv: The program and its arguments; no shell reads them. They must hold no secret.
+        both: Whether standard error is part of the stream.
+
+    Raises:
+        ToolMissing: The program is not installed.
+        CommandFailed: It failed; the message ends with the last lines of standard error.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as printed:
+        try:
+            started = subprocess.Popen(
+                list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if both else printed,
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise _missing(argv[0], None) from error
+        with started:
+            assert started.stdout is not None  # noqa: S101  for the types: it is a pipe
+            try:
+                yield started.stdout
+                while started.stdout.read(1 << 20):
+                    pass
+            except BaseException:
+                started.kill()
+                raise
+        printed.seek(0)
+        if started.returncode != 0:
+            raise CommandFailed(argv, started.returncode, printed.read())
+
+
+def start_logged(argv: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None) -> int:
+    """Start a program that outlives this process, and return its process id.
+
+    Args:
+        argv: The program and its arguments. They must hold no secret.
+        log: What it prints is appended to this file, which only its owner may read.
+        env: Variables to add to this process's own.
+
+    Raises:
+        ToolMissing: The program is not installed.
+    """
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        started = subprocess.Popen(
+            list(argv), env=_environment(env), stdin=subprocess.DEVNULL, stdout=descriptor,
+            stderr=descriptor, start_new_session=True,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise _missing(argv[0], None) from error
+    finally:
+        os.close(descriptor)
+    return started.pid
+
+
 def run_shown(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> int:
@@ -124,6 +186,55 @@ def run_followed(
     if started.returncode != 0:
         raise CommandFailed(argv, started.returncode, "".join(lines))
     return Completed(tuple(argv), started.returncode, "".join(lines), "")
+
+
+def run_attended(
+    argv: Sequence[str],
+    *,
+    follow: Callable[[str], None],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run a program that reads its standard input to know that somebody still waits for it.
+
+    Its standard input stays open until this process ends or is interrupted. Each line that it
+    prints on standard output goes to ``follow``.
+
+    Raises:
+        ToolMissing: The program is not installed.
+        CommandFailed: It failed; the message ends with the last lines of standard error.
+    """
+    try:
+        with tempfile.TemporaryFile("w+", errors="replace") as printed:
+            with subprocess.Popen(
+                list(argv), cwd=cwd, env=_environment(env), stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=printed, text=True, errors="replace",
+            ) as started:  # fmt: skip
+                for line in started.stdout or ():
+                    follow(line.rstrip())
+            printed.seek(0)
+            stderr = printed.read()
+    except FileNotFoundError as error:
+        raise _missing(argv[0], cwd) from error
+    if started.returncode != 0:
+        raise CommandFailed(argv, started.returncode, stderr)
+    return Completed(tuple(argv), started.returncode, "", stderr)
+
+
+def start_detached(argv: Sequence[str]) -> None:
+    """Start a program that goes on when this process and its terminal have gone.
+
+    Raises:
+        ToolMissing: The program is not installed.
+    """
+    nothing = subprocess.DEVNULL
+    try:
+        subprocess.Popen(
+            list(argv), cwd="/", stdin=nothing, stdout=nothing, stderr=nothing,
+            start_new_session=True,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise _missing(argv[0], None) from error
 
 
 def become(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> NoReturn:

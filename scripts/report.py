@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], *, mode: int | None = None) -> None:
     """Write ``content`` to ``path`` so that a reader sees the old file or the new one, never half.
 
-    Raises:
-        SlipwayError: The file cannot be written; the message names it.
+    Takes and raises what :func:`write_text` does.
     """
-    write_text(path, json.dumps(content, indent=2, sort_keys=False, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=2, sort_keys=False, ensure_ascii=False) + "\n"
+    write_text(path, text, mode=mode)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` atomically, with the permissions that a new file would have.
+def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
+    """Write ``text`` to ``path`` atomically.
+
+    Args:
+        path: The file; its directory is made if need be.
+        text: All that it shall hold.
+        mode: Its permissions; ``None`` for those that a new file would have.
 
     Raises:
         SlipwayError: The file cannot be written; the message names it.
@@ -39,9 +44,7 @@ def write_text(path: Path, text: str) -> None:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
+            Path(temporary).chmod(_usual_mode() if mode is None else mode)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -51,6 +54,12 @@ def write_text(path: Path, text: str) -> None:
             f"Cannot write {path}: {error.strerror or error}.",
             hint="Check that its directory exists, is yours and has room.",
         ) from error
+
+
+def _usual_mode() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
 
 
 def bytes_text(size_bytes: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 USERNAME = "dev"
@@ -40,6 +41,37 @@ def observe_host_user(workspace: Path) -> HostUser:
         return HostUser(None, None, None, None)
     owner = workspace.stat()
     return HostUser(os.getuid(), os.getgid(), owner.st_uid, owner.st_gid)
+
+
+def served_owner(workspace: Path) -> tuple[int, int] | None:
+    """Return the uid and gid of the user inside where root works for the workspace's owner.
+
+    What this process makes for that user has to be given to them; else it is theirs already.
+    """
+    if sys.platform == "win32" or os.getuid() != 0:
+        return None
+    owner = workspace.stat()
+    return (owner.st_uid, owner.st_gid) if owner.st_uid else None
+
+
+def groups_of(user: HostUser, directories: Iterable[Path]) -> tuple[int, ...]:
+    """Return the gids of directories that the user inside may use through a group of the person's.
+
+    Root in another user's workspace works inside as that user, with that user's groups.
+    """
+    if user.uid is None or user.gid is None:
+        return ()
+    import pwd  # noqa: PLC0415  not on Windows
+
+    member_of = set(os.getgroups())
+    if user.uid == 0 and user.workspace_uid:
+        try:
+            account = pwd.getpwuid(user.workspace_uid)
+            member_of = set(os.getgrouplist(account.pw_name, account.pw_gid))
+        except KeyError:  # an owner without an account has no groups
+            member_of = set()
+    found = {path.stat().st_gid for path in directories if path.is_dir()}
+    return tuple(sorted(found & member_of))
 
 
 def choose_identity(host: HostUser, *, rootless: bool) -> Identity:

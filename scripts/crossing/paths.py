@@ -1,4 +1,4 @@
-"""Paths: which of the host's directories are mounted, each at its own path.
+"""Paths: directories that cross the wall, each at its own path, and which of them may.
 
 The same path inside as outside keeps symlinks, DVC's local configuration and relinking in
 agreement on both sides of the wall; ``/workspace`` is a link to the workspace, for habit.
@@ -17,9 +17,18 @@ from scripts.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scripts.settings import Settings
 
 WORKSPACE_LINK = "/workspace"
+_HOMES = (Path("/home"), Path("/Users"))
+_EVERYBODYS = (*_HOMES, Path("/tmp"))  # noqa: S108  a directory that is refused
+SYSTEM = tuple(
+    Path("/", name)
+    for name in (
+        "", "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "opt", "proc", "run", "sbin",
+        "sys", "usr", "var",
+    )
+)  # fmt: skip
+"""Mounted whole, they would hide the container's own."""
 
 
 @dataclass(frozen=True)
@@ -41,54 +50,34 @@ def workspace_target(root: Path) -> str:
     return WORKSPACE_LINK if re.match(r"[A-Za-z]:|\\\\", str(root)) else str(root)
 
 
-def plan_mounts(settings: Settings, home: Path) -> tuple[Mount, ...]:
-    """Return the mounts that the settings ask for, outermost first; pure.
+def is_within(path: Path, directory: Path) -> bool:
+    """Tell whether ``path`` is ``directory`` or lies below it; pure."""
+    return path == directory or directory in path.parents
 
-    Directories inside one that is mounted already need no mount of their own.
 
-    Args:
-        settings: Names the workspace, the cache directory and the local-directory remotes.
-        home: The home directory on the host, which is never mounted whole.
-
-    Raises:
-        SettingsError: A directory is too wide to hand over.
-    """
-    wanted = [Mount(settings.root, workspace_target(settings.root), "workspace")]
-    if settings.dvc.cache_dir is not None:
-        cache = settings.dvc.cache_dir
-        wanted.append(Mount(cache, str(cache), "DVC cache", key="DVC_CACHE_DIR"))
-    for remote in settings.dvc.remotes:
-        directory = remote.directory
-        if directory is not None:
-            key = f"DVC_REMOTE_{remote.name.upper()}"
-            wanted.append(Mount(directory, str(directory), f"DVC remote {remote.name}", key=key))
-    for mount in wanted[1:]:
-        refuse_too_wide(mount, home)
-    return tuple(_without_nested(wanted))
+def why_too_wide(directory: Path, home: Path) -> str:
+    """Return why a directory is not mounted whole by itself; empty where it may be; pure."""
+    if directory in SYSTEM:
+        return "would hide the container's own"
+    if directory in _EVERYBODYS or directory in home.parents:
+        return "holds everybody's files"
+    if directory == home or directory.parent in _HOMES or directory == Path("/root"):
+        return "is a whole home directory"
+    return ""
 
 
 def refuse_too_wide(mount: Mount, home: Path) -> None:
     """Refuse a mount that would hand over the whole machine or a whole home directory.
 
     Raises:
-        SettingsError: The mount's source is ``/``, ``/home`` or a home directory.
+        SettingsError: The mount's source is ``/``, ``/home``, a home directory or the like.
     """
-    if mount.source in (Path("/"), Path("/home"), Path("/Users"), home):
+    why = why_too_wide(mount.source, home)
+    if why:
         raise SettingsError(
-            f"{mount.key} is {mount.source}, all of which the container would see.",
+            f"{mount.key} is {mount.source}, which {why}.",
             hint="Choose a directory of its own below it.",
         )
-
-
-def _without_nested(mounts: Iterable[Mount]) -> list[Mount]:
-    kept: list[Mount] = []
-    for mount in mounts:
-        inside = any(
-            os.path.commonpath([mount.source, other.source]) == str(other.source) for other in kept
-        )
-        if not inside:
-            kept.append(mount)
-    return kept
 
 
 def check_sources(mounts: Iterable[Mount]) -> None:
@@ -108,10 +97,20 @@ def check_sources(mounts: Iterable[Mount]) -> None:
         if not mount.source.exists():
             raise SettingsError(
                 f"{named} is {mount.source}, which does not exist.",
-                hint=f"Make it (`mkdir -p {mount.source}`) or change {mount.key} in .env.",
+                hint=f"Is its disk mounted? If it is to be new: `mkdir -p {mount.source}`; or "
+                f"change {mount.key}.",
+            )
+        if not mount.read_only and _is_read_only(mount.source):
+            raise SettingsError(
+                f"{named} is {mount.source}, on a file system that is read-only.",
+                hint=f"Mount it read-write, or change {mount.key or 'the place'}.",
             )
         if not mount.read_only and not os.access(mount.source, os.W_OK | os.X_OK):
             raise SettingsError(
                 f"{named} is {mount.source}, where you may not write.",
                 hint=f"Ask its owner for write access, or look at `ls -ld {mount.source}`.",
             )
+
+
+def _is_read_only(directory: Path) -> bool:
+    return hasattr(os, "statvfs") and bool(os.statvfs(directory).f_flag & os.ST_RDONLY)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Callable, TypeVar
 
 from scripts.errors import SettingsError
 from scripts.settings import values
+from scripts.settings.dvc_config import DvcConfig, read_dvc_config
 from scripts.settings.env_file import KNOWN_KEYS, PASSED_KEYS, SECRET_KEYS, read_env_file
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class ContainerSettings:
 
     ``base_image_set`` tells a person's own choice from the default: only the default is replaced
     when a registry says that it does not exist. ``shm_size`` is written as Docker reads it
-    (``8gb``), ``gpu`` is ``"auto"`` or ``"off"``.
+    (``8gb``), ``gpu`` is ``"auto"`` or ``"off"``. ``git_credentials`` lends inside what the host's
+    credential helpers know of this repository's remotes.
     """
 
     base_image: str = DEFAULT_BASE_IMAGE
@@ -41,6 +43,7 @@ class ContainerSettings:
     shm_size: str = "8gb"
     gpu: str = "auto"
     ca_bundle: Path | None = None
+    git_credentials: bool = False
     object_store_port: int = DEFAULT_OBJECT_STORE_PORT
 
 
@@ -62,12 +65,15 @@ class RemoteSettings:
 class DvcSettings:
     """What ``dvc-init`` sets up.
 
-    ``cache_dir`` is absolute, or ``None`` for DVC's own ``.dvc/cache``; an empty ``cache_type``
-    means "auto".
+    ``cache_dir`` is absolute and no symbolic link, or ``None`` for DVC's own ``.dvc/cache``; an
+    empty ``cache_type`` means "auto". ``mount_whole`` is a wide directory that a person lets the
+    container see all of, so that hardlinks work.
     """
 
     cache_dir: Path | None = None
     cache_type: tuple[str, ...] = ()
+    cache_shared: bool = False
+    mount_whole: Path | None = None
     remotes: tuple[RemoteSettings, ...] = ()
     default_remote: str | None = None
 
@@ -76,13 +82,31 @@ class DvcSettings:
 class Settings:
     """Everything a person has set, for the workspace ``root`` (absolute).
 
-    ``passed`` is handed to commands inside by value and never shown: it holds secrets.
+    ``configured`` is what DVC's own configuration says already. ``passed`` is handed to commands
+    inside by value and never shown: it holds secrets.
     """
 
     root: Path
     container: ContainerSettings = field(default_factory=ContainerSettings)
     dvc: DvcSettings = field(default_factory=DvcSettings)
+    configured: DvcConfig = field(default_factory=DvcConfig)
     passed: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def cache_directory(self) -> Path:
+        """Where the DVC cache is: ``.env`` goes before DVC's configuration, as in `dvc-init`."""
+        own = self.root / ".dvc" / "cache"
+        return self.dvc.cache_dir or self.configured.cache_dir or own
+
+    @property
+    def link_types(self) -> tuple[str, ...]:
+        """The link types wanted, in order; empty for "auto"."""
+        return self.dvc.cache_type or self.configured.cache_type
+
+    @property
+    def cache_shared(self) -> bool:
+        """Whether a group shares the cache."""
+        return self.dvc.cache_shared or self.configured.cache_shared
 
 
 @dataclass(frozen=True)
@@ -131,12 +155,21 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
             shm_size=source.read("SHM_SIZE", "8gb", values.read_size),
             gpu=source.read("GPU", "auto", lambda value: values.one_of(value, ("auto", "off"))),
             ca_bundle=source.read("CA_BUNDLE", "", lambda value: values.read_path(value, root)),
+            git_credentials=source.read(
+                "GIT_CREDENTIALS", "none", lambda value: values.one_of(value, ("none", "host"))
+            )
+            == "host",
             object_store_port=source.read(
                 "OBJECT_STORE_PORT", str(DEFAULT_OBJECT_STORE_PORT), values.read_port_number
             ),
         ),
         dvc=DvcSettings(
-            cache_dir=source.read("DVC_CACHE_DIR", "", lambda value: values.read_path(value, root)),
+            cache_dir=source.read("DVC_CACHE_DIR", "", lambda value: _real_path(value, root)),
+            cache_shared=source.read(
+                "DVC_CACHE_SHARED", "no", lambda value: values.one_of(value, ("no", "group"))
+            )
+            == "group",
+            mount_whole=source.read("MOUNT_WHOLE", "", lambda value: _real_path(value, root)),
             cache_type=source.read("DVC_CACHE_TYPE", "auto", values.read_link_types),
             remotes=remotes,
             default_remote=source.read(
@@ -145,12 +178,19 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
                 lambda value: _default_remote(value, remotes),
             ),
         ),
+        configured=read_dvc_config(root),
         passed={
             key: source.values[key]
             for key in (*SECRET_KEYS, *PASSED_KEYS)
             if source.values.get(key)
         },
     )
+
+
+def _real_path(value: str, root: Path) -> Path | None:
+    """Read a directory that is mounted: inside, a symbolic link on the way would lead nowhere."""
+    path = values.read_path(value, root)
+    return path.resolve() if path is not None else None
 
 
 def _gather(env_file: Mapping[str, str], environ: Mapping[str, str]) -> _Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
@@ -13,11 +13,26 @@ LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
 
 @dataclass(frozen=True)
 class Port:
-    """One port of the container and where the host publishes it."""
+    """One port of the container and where the host publishes it.
+
+    ``fixed`` tells that a person named the host's port too, so that no other one will do.
+    ``instead_of`` is the host's port that was wanted, where another had to take its place.
+    """
 
     container_port: int
     host_port: int
     host_address: str = "127.0.0.1"
+    fixed: bool = field(default=False, compare=False)
+    instead_of: int | None = field(default=None, compare=False)
+
+    def as_json(self) -> dict[str, object]:
+        """Return it for programs."""
+        return {
+            "address": self.host_address,
+            "host": self.host_port,
+            "container": self.container_port,
+            "instead_of": self.instead_of,
+        }
 
 
 def parse_ports(value: str) -> tuple[Port, ...]:
@@ -37,7 +52,8 @@ def parse_ports(value: str) -> tuple[Port, ...]:
         if not all(number.isdigit() and 0 < int(number) < 65536 for number in numbers):
             raise ValueError(f"'{part}' is not [[ADDRESS:]HOST:]CONTAINER with ports 1 to 65535")
         address = fields[0].strip("[]") if len(fields) == 3 else "127.0.0.1"
-        ports.append(Port(int(numbers[-1]), int(numbers[0]), address))
+        fixed = len(fields) > 1
+        ports.append(Port(int(numbers[-1]), int(numbers[0]), address, fixed=fixed))
     taken = [port.host_port for port in ports]
     twice = sorted({number for number in taken if taken.count(number) > 1})
     if twice:
