@@ -21,10 +21,14 @@ _SHORT = 10
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One revision that stands for all that track the same; ``label`` is for people."""
+    """One revision that stands for all that track the same; ``label`` is for people.
+
+    ``is_tip`` tells that one of them is where a branch, tag, stash, experiment or HEAD stands.
+    """
 
     revision: str
     label: str
+    is_tip: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def read_history(root: Path, progress: Progress) -> History:
     told = _git(root, "rev-list", "--all", "--format=%H %T", *_older_stashes(root))
     lines = [line for line in told if not line.startswith("commit ")]
     names = _ref_names(root)
+    tips = {*names, *run(["git", "rev-parse", "HEAD"], cwd=root, check=False).stdout.split()}
     groups: dict[str, list[str]] = {}
     by_tree: dict[str, list[str]] = {}
     for line in lines:
@@ -65,15 +70,16 @@ def read_history(root: Path, progress: Progress) -> History:
             groups.setdefault(fingerprint, []).extend(commits)
             phase.advance(len(commits))
     shallow = _git(root, "rev-parse", "--is-shallow-repository") == ["true"]
-    snapshots = tuple(_snapshot(commits, names) for commits in groups.values())
+    snapshots = tuple(_snapshot(commits, names, tips) for commits in groups.values())
     return History(snapshots, len(lines), shallow)
 
 
-def _snapshot(commits: list[str], names: dict[str, str]) -> Snapshot:
+def _snapshot(commits: list[str], names: dict[str, str], tips: set[str]) -> Snapshot:
     named = [commit for commit in commits if commit in names]
     revision = (named or commits)[0]
     short = revision[:_SHORT]
-    return Snapshot(revision, f"{names[revision]} ({short})" if named else short)
+    label = f"{names[revision]} ({short})" if named else short
+    return Snapshot(revision, label, is_tip=not tips.isdisjoint(commits))
 
 
 def _fingerprint(root: Path, tree: str, templated: dict[str, bool]) -> str:

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.migration.history import Snapshot, read_history
+from scripts.migration.history import History, Snapshot, read_history
 from scripts.migration.model import Layout, Reference, StoredObject, is_oid
 from scripts.migration.project import open_project
 
@@ -55,6 +55,9 @@ class Inventory:
         excluded: How many outputs (distinct paths) each verdict keeps out of the plan.
         pinned: How many paths name the source themselves (`remote:`), so that DVC goes on reading
             them there, whatever the default remote is.
+        elsewhere: What a cache holds for outputs that are rightly not in the source, and by which
+            paths of which revisions.
+        tips: The revisions at which a branch, a tag, a stash, an experiment or HEAD stands.
         uncollectable: What could not be read. One is enough to make a migration incomplete.
     """
 
@@ -62,6 +65,8 @@ class Inventory:
     revisions: int = 0
     excluded: Mapping[Verdict, int] = field(default_factory=dict)
     pinned: int = 0
+    elsewhere: Mapping[StoredObject, tuple[Reference, ...]] = field(default_factory=dict)
+    tips: frozenset[str] = frozenset()
     uncollectable: tuple[Uncollectable, ...] = ()
 
 
@@ -69,6 +74,7 @@ class _Collection:
     def __init__(self, source: str) -> None:
         self.source = source
         self.references: dict[StoredObject, dict[Reference, None]] = {}
+        self.elsewhere: dict[StoredObject, dict[Reference, None]] = {}
         self.excluded: set[tuple[str, Verdict]] = set()
         self.pinned: set[str] = set()
         self.uncollectable: list[Uncollectable] = []
@@ -78,6 +84,8 @@ class _Collection:
         verdict = _verdict(output, self.source)
         if verdict is not None:
             self.excluded.add((path, verdict))
+            for item in _held(output):
+                self.elsewhere.setdefault(item, {})[Reference(path, revision)] = None
             return
         oid = output.hash_info.value
         if not is_oid(oid):
@@ -89,21 +97,35 @@ class _Collection:
             self.pinned.add(path)
 
 
-def read_inventory(root: Path, source: str, progress: Progress) -> Inventory:
+def read_inventory(
+    root: Path,
+    source: str,
+    progress: Progress,
+    *,
+    history: History | None = None,
+    visiting: bool = False,
+) -> Inventory:
     """Read what every revision of the project at ``root`` needs from the remote ``source``.
 
     Revisions: the workspace, and each commit that a branch, remote branch, tag, stash or experiment
     reaches. Whatever remote configuration a commit carried, today's decides.
 
+    Args:
+        root: The project's directory.
+        source: The remote, by its name in DVC's configuration.
+        progress: Told of each revision.
+        history: The revisions to read beside the workspace; ``None`` for all that there are.
+        visiting: Whether nothing may be written in the project.
+
     Raises:
         SettingsError: ``root`` is no DVC project.
         ToolError: git is missing or failed.
     """
-    history = read_history(root, progress)
+    history = read_history(root, progress) if history is None else history
     found = _Collection(source.lower())
     total = len(history.snapshots) + 1
     with (
-        open_project(root) as repo,
+        open_project(root, visiting=visiting) as repo,
         progress.phase("reading DVC files", total=total, unit="revisions") as phase,
     ):
         today = repo.config
@@ -116,6 +138,8 @@ def read_inventory(root: Path, source: str, progress: Progress) -> Inventory:
         )
     return Inventory(
         references={item: tuple(places) for item, places in found.references.items()},
+        elsewhere={item: tuple(places) for item, places in found.elsewhere.items()},
+        tips=frozenset(snapshot.label for snapshot in history.snapshots if snapshot.is_tip),
         revisions=history.commits + 1,
         excluded=dict(Counter(verdict for _, verdict in found.excluded)),
         pinned=len(found.pinned),
@@ -184,6 +208,16 @@ def _verdict(output: Any, source: str) -> Verdict | None:  # noqa: ANN401, PLR09
     if not output.hash_info:
         return Verdict.NOT_HASHED
     return None if output.hash_info.name in _LAYOUTS else Verdict.OUTSIDE
+
+
+def _held(output: Any) -> Iterator[StoredObject]:  # noqa: ANN401
+    """Yield what a cache holds for an output, wherever its data is fetched from."""
+    if not output.use_cache:
+        return
+    if output.files:  # a directory whose list stands in the DVC file itself
+        yield from (StoredObject(file["md5"]) for file in output.files if is_oid(file.get("md5")))
+    elif output.hash_info and output.hash_info.name in _LAYOUTS and is_oid(output.hash_info.value):
+        yield StoredObject(output.hash_info.value, _LAYOUTS[output.hash_info.name])
 
 
 def _path_of(output: Any) -> str:  # noqa: ANN401

@@ -96,6 +96,10 @@ class Proof:
     reason: str = ""
 
 
+ABSENT = Proof(Evidence.NONE, "it is not in the target")
+OTHER_BYTES = Proof(Evidence.NONE, "the target holds other bytes under its name")
+
+
 class Status(Enum):
     """What became of a planned object."""
 

@@ -60,6 +60,24 @@ def open_stores(
     )
 
 
+def open_remote(root: Path, name: str, passed: Mapping[str, str] | None = None) -> Source:
+    """Open one DVC remote of the project at ``root``, to be read only.
+
+    Args:
+        root: The DVC project's directory.
+        name: The remote, by its name in DVC's configuration.
+        passed: ``AWS_...`` variables of Slipway's settings; they go before the environment.
+
+    Raises:
+        SettingsError: There is no such project or remote, or it is of a kind that holds no objects.
+        AccessDenied: An S3 remote has no credentials.
+    """
+    with open_project(root) as repo:
+        config = remote_config(repo, name)
+    environ = {**os.environ, **(passed or {})}
+    return ReadOnly(_open(name.lower(), config, environ, may_be_new=False))
+
+
 def _open(
     name: str, config: Mapping[str, Any], environ: Mapping[str, str], *, may_be_new: bool
 ) -> Store:
@@ -77,7 +95,7 @@ def _open(
 
 def _unsupported(name: str, why: str) -> SettingsError:
     return SettingsError(
-        f"The DVC remote '{name}' cannot be migrated: {why}.",
+        f"The DVC remote '{name}' cannot be used: {why}.",
         hint="Supported are directories and s3:// buckets.",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_project(root: Path) -> Iterator[Any]:
+def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
     """Open the DVC project at ``root`` (a ``dvc.repo.Repo``) and close it again.
+
+    Args:
+        root: The project's directory.
+        visiting: Whether nothing may be written there, not even what DVC keeps for itself. Such a
+            project cannot be locked, and must have its ``.dvc`` at ``root`` itself.
 
     Raises:
         SettingsError: ``root`` is no DVC project, or its configuration is malformed.
@@ -24,7 +30,7 @@ def open_project(root: Path) -> Iterator[Any]:
     from dvc.repo import Repo  # noqa: PLC0415
 
     try:
-        repo = Repo(str(root))
+        repo = _visit(root) if visiting else Repo(str(root))
         repo.config  # noqa: B018  read now, so that a malformed one is told here
     except NotDvcRepoError as error:
         raise SettingsError(
@@ -40,6 +46,22 @@ def open_project(root: Path) -> Iterator[Any]:
         yield repo
     finally:
         repo.close()
+
+
+def _visit(root: Path) -> Any:  # noqa: ANN401
+    from dvc.exceptions import NotDvcRepoError  # noqa: PLC0415
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    if not (root / Repo.DVC_DIR).is_dir():  # DVC would go on looking in the directories above
+        raise NotDvcRepoError(f"there is no {Repo.DVC_DIR} in {root}")
+
+    class Visited(Repo):  # type: ignore[misc]  # dvc ships no types
+        tmp_dir = tempfile.gettempdir()
+
+        def _ignore(self) -> None:
+            """Leave its .gitignore as it is."""
+
+    return Visited(str(root))
 
 
 def remote_config(repo: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401  dvc ships no types

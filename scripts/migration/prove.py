@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scripts.errors import StoreError, StoreUnavailable
 from scripts.migration.digest import digest_for
-from scripts.migration.model import Evidence, Proof
+from scripts.migration.model import ABSENT, OTHER_BYTES, Evidence, Proof
 from scripts.migration.retry import retrying
 from scripts.migration.workers import Stop, in_threads
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from scripts.migration.model import StoredObject
     from scripts.migration.store import Source
     from scripts.progress import Progress
-
-ABSENT = Proof(Evidence.NONE, "it is not in the target")
 
 
 def list_store(store: Source, progress: Progress) -> dict[str, StoredObject]:
@@ -86,7 +84,7 @@ def _prove(item: StoredObject, listed: StoredObject | None, target: Source, stop
         return Proof(Evidence.NONE, f"it cannot be read back: {error.message}")
     if is_right:
         return Proof(Evidence.READ_BACK)
-    return Proof(Evidence.NONE, "the target holds other bytes under its name")
+    return OTHER_BYTES
 
 
 def _read_back(listed: StoredObject, target: Source, stop: Stop) -> bool:

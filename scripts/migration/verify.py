@@ -6,10 +6,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scripts.migration.model import Evidence, Outcome, Proof, Status
+from scripts.migration.model import ABSENT, Evidence, Outcome, Proof, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Report
-from scripts.migration.prove import ABSENT, list_store, prove_objects
+from scripts.migration.prove import list_store, prove_objects
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:

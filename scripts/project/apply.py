@@ -1,11 +1,13 @@
-"""Make a plan's changes with the ``dvc`` command, the only thing here that changes anything."""
+"""Make a plan's changes, with the ``dvc`` command; new links with the room that makes links."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from scripts import process
-from scripts.errors import CommandFailed
+from scripts.errors import CacheError
+from scripts.links.permission import NOT_THERE
+from scripts.links.relink import relink
 from scripts.project.model import Step, StepStatus
 from scripts.project.plan import CACHE_TYPE
 
@@ -13,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from scripts.links.relinked import Relinked
     from scripts.project.model import InitPlan, ProjectFacts
 
-_TARGETS_AT_ONCE = 200
-"""Outputs that one command names: far below the length that a command may have."""
+_NAMED = 5
+"""Files left alone that are named; the rest is counted."""
 
 
 def apply(plan: InitPlan, root: Path, facts: ProjectFacts) -> tuple[Step, ...]:
@@ -24,7 +27,8 @@ def apply(plan: InitPlan, root: Path, facts: ProjectFacts) -> tuple[Step, ...]:
 
     Raises:
         CommandFailed: DVC refused a change. Those before it stay and are found done by the next
-            run; a new link type that the checkout could not be given is taken back.
+            run.
+        CacheError: The checkout could not be given the new link type, which is taken back.
         ToolMissing: DVC is not installed here.
     """
     steps = []
@@ -35,26 +39,38 @@ def apply(plan: InitPlan, root: Path, facts: ProjectFacts) -> tuple[Step, ...]:
         process.run(["dvc", *part.argv], cwd=root)
         steps.append(Step(part.name, part.detail, StepStatus.DONE))
     if plan.relink:
-        _relink(plan.relink, root, facts)
-        steps.append(Step("checkout relinked", ", ".join(plan.relink), StepStatus.DONE))
+        steps += _relink(plan.relink, root, facts)
     return tuple(steps)
 
 
-def _relink(outputs: Sequence[str], root: Path, facts: ProjectFacts) -> None:
+def _relink(outputs: Sequence[str], root: Path, facts: ProjectFacts) -> Iterator[Step]:
+    """Give the checkout links of the new type, or take the type back.
+
+    Raises:
+        CacheError: The type cannot be had here, or a disk refused. Every file is whole, and
+            cache.type is as it was.
+    """
+    paths = [str(root / output) for output in outputs]
     try:
-        for targets in _pieces(outputs):
-            process.run(["dvc", "checkout", "--relink", *targets], cwd=root)
-    except CommandFailed as error:
+        relinked = relink(root, (), paths=paths)
+        _require_possible(relinked)
+    except CacheError:
         before = ",".join(facts.cache_type)
         arguments = [CACHE_TYPE, before] if before else ["--unset", CACHE_TYPE]
         process.run(["dvc", "config", "--local", *arguments], cwd=root)
-        raise CommandFailed(
-            error.argv, error.returncode, error.stderr,
-            hint="Your files are as they were, and so is cache.type. DVC replaces only files that "
-            "its cache holds: `dvc commit` what you have changed, `dvc fetch` what is missing.",
-        ) from error  # fmt: skip
+        raise
+    yield Step("checkout relinked", ", ".join(outputs), StepStatus.DONE)
+    edited = [item for item in relinked.left_alone if item.reason != NOT_THERE]
+    if edited:
+        named = "; ".join(f"{item.path}: {item.reason}" for item in edited[:_NAMED])
+        more = f"; and {len(edited) - _NAMED} more" if len(edited) > _NAMED else ""
+        yield Step("files left as they are", named + more, StepStatus.KEPT)
 
 
-def _pieces(outputs: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(outputs), _TARGETS_AT_ONCE):
-        yield outputs[start : start + _TARGETS_AT_ONCE]
+def _require_possible(relinked: Relinked) -> None:
+    if relinked.impossible:
+        reasons = "; ".join(relinked.left_by_reason)
+        raise CacheError(
+            f"{relinked.impossible} files cannot be linked as DVC_CACHE_TYPE says: {reasons}.",
+            hint="cache.type is as it was. `./inv cache` shows which types work here.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts.errors import SlipwayError
+from scripts.links.registry import register
 from scripts.project.apply import apply
 from scripts.project.model import InitResult
 from scripts.project.observe import observe
@@ -33,6 +34,7 @@ def init_project(settings: Settings, *, progress: Progress | None = None) -> Ini
         SlipwayError: The workspace is in no git repository, DVC cannot read its files, or a change
             did not take.
         CommandFailed: git or DVC failed.
+        CacheError: The cache cannot be written.
         ToolMissing: git or DVC is not installed here.
     """
     facts = observe(settings)
@@ -48,4 +50,6 @@ def init_project(settings: Settings, *, progress: Progress | None = None) -> Ini
                 f"DVC reported success, yet {settings.root} does not show it: {names}.",
                 hint="Another configuration may go first: `dvc config --list --show-origin`.",
             )
+    if settings.cache_directory.is_dir():  # so that no other project's `gc` takes what this needs
+        register(settings.cache_directory, settings.root, settings.link_types)
     return InitResult(root=settings.root, steps=steps)

@@ -22,6 +22,7 @@ class ProjectFacts:
         git_root: The top of the git repository that holds the workspace, if there is one.
         has_dvc: Whether the workspace itself is a DVC project.
         cache_dir: ``cache.dir``, or ``None`` where it is not set.
+        cache_shared: ``cache.shared``, or ``None`` where it is not set.
         cache_type: ``cache.type``; empty where it is not set.
         remotes: Each remote's options, ``url`` among them.
         default_remote: ``core.remote``.
@@ -33,6 +34,7 @@ class ProjectFacts:
     git_root: Path | None = None
     has_dvc: bool = False
     cache_dir: str | None = None
+    cache_shared: str | None = None
     cache_type: tuple[str, ...] = ()
     remotes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     default_remote: str | None = None

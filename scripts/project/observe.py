@@ -33,6 +33,7 @@ def observe(settings: Settings) -> ProjectFacts:
         git_root=_git_root(root),
         has_dvc=has_dvc,
         cache_dir=cache.get("dir"),
+        cache_shared=cache.get("shared"),
         cache_type=tuple(cache.get("type") or ()),
         remotes={
             name: {option: str(value) for option, value in options.items()}

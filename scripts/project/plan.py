@@ -7,6 +7,7 @@ team, so what it says about a remote stays, and a contradiction is an error that
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from scripts.errors import SettingsError, SlipwayError
@@ -37,8 +38,12 @@ def plan_init(settings: Settings, facts: ProjectFacts) -> InitPlan:
     _require_directories(settings.dvc, facts)
     parts = (
         _plan_project(settings.root, facts),
-        *_plan_cache(settings.dvc, facts),
-        *(part for remote in settings.dvc.remotes for part in _plan_remote(remote, facts)),
+        *_plan_cache(settings, facts),
+        *(
+            part
+            for remote in settings.dvc.remotes
+            for part in _plan_remote(remote, facts, settings.root)
+        ),
         *_plan_default(settings.dvc, facts),
     )
     new_links = any(isinstance(part, Change) and part.name == CACHE_TYPE for part in parts)
@@ -64,24 +69,52 @@ def _plan_project(root: Path, facts: ProjectFacts) -> Change | Step:
     return Change("DVC project", str(root), ("init", *below))
 
 
-def _plan_cache(dvc: DvcSettings, facts: ProjectFacts) -> list[Change | Step]:
+def _plan_cache(settings: Settings, facts: ProjectFacts) -> list[Change | Step]:
+    dvc = settings.dvc
     planned: list[Change | Step] = []
     if dvc.cache_dir is not None:
-        planned.append(_plan_local("cache.dir", str(dvc.cache_dir), facts.cache_dir))
+        written = _as_dvc_writes(str(dvc.cache_dir), settings.root, "DVC_CACHE_DIR")
+        planned.append(
+            _plan_local("cache.dir", str(dvc.cache_dir), facts.cache_dir, written=written)
+        )
+    if dvc.cache_shared:
+        planned.append(_plan_local("cache.shared", "group", facts.cache_shared))
     if dvc.cache_type:
         before = ",".join(facts.cache_type) or None
         planned.append(_plan_local(CACHE_TYPE, ",".join(dvc.cache_type), before))
     return planned
 
 
-def _plan_local(option: str, wanted: str, present: str | None) -> Change | Step:
+def _plan_local(
+    option: str, wanted: str, present: str | None, *, written: str = ""
+) -> Change | Step:
     if present == wanted:
         return Step(option, wanted, StepStatus.UNCHANGED)
     detail = wanted if present is None else f"{wanted} (was {present})"
-    return Change(option, detail, ("config", "--local", option, wanted))
+    return Change(option, detail, ("config", "--local", option, written or wanted))
 
 
-def _plan_remote(remote: RemoteSettings, facts: ProjectFacts) -> list[Change | Step]:
+def _as_dvc_writes(path: str, root: Path, key: str) -> str:
+    """Return a path so that DVC can write it down: its configuration is ASCII.
+
+    DVC empties the file before it finds that it cannot write a letter beyond ASCII, so such a path
+    is never given to it. Relative to the workspace it is often free of them.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    if path.isascii():
+        return path
+    relative = os.path.relpath(path, root)
+    if relative.isascii():
+        return relative
+    raise SettingsError(
+        f"{key} is {path}: DVC cannot write letters beyond ASCII into its configuration.",
+        hint="Give the directory another name, or keep it in the workspace.",
+    )
+
+
+def _plan_remote(remote: RemoteSettings, facts: ProjectFacts, root: Path) -> list[Change | Step]:
     present = facts.remotes.get(remote.name)
     for option, wanted in {"url": remote.url, **remote.options}.items():
         found = (present or {}).get(option, wanted)
@@ -90,7 +123,10 @@ def _plan_remote(remote: RemoteSettings, facts: ProjectFacts) -> list[Change | S
     planned: list[Change | Step] = []
     name = f"remote {remote.name}"
     if present is None:
-        add = ("remote", "add", remote.name, remote.url)
+        place = remote.url
+        if remote.directory is not None:
+            place = _as_dvc_writes(place, root, f"DVC_REMOTE_{remote.name.upper()}")
+        add = ("remote", "add", remote.name, place)
         planned.append(Change(name, remote.url, add))
     else:
         planned.append(Step(name, remote.url, StepStatus.UNCHANGED))

@@ -30,7 +30,7 @@ def secret_key() -> str:
 
 
 @lru_cache(maxsize=1)
-def client() -> Any:  # noqa: ANN401  botocore ships no types
+def client() -> Any:
     return botocore.session.Session().create_client(
         "s3",
         endpoint_url=endpoint(),

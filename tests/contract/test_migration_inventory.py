@@ -10,7 +10,7 @@ import pytest
 
 from scripts.errors import MigrationIncomplete, SettingsError, StoreError
 from scripts.migration import copy_objects, open_stores, plan_migration, verify
-from scripts.migration.history import read_history
+from scripts.migration.history import History, read_history
 from scripts.migration.inventory import Inventory, Verdict, read_inventory
 from scripts.progress import SilentProgress
 from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
@@ -323,3 +323,22 @@ def test_a_directory_without_a_project_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plain").mkdir()
     with pytest.raises(SettingsError, match="not a DVC project"):
         open_stores(tmp_path / "plain", "hdd", "s3")
+
+
+def test_what_only_a_cache_holds_and_where_the_tips_are(project: Project) -> None:
+    old = track(project, "a.txt", "of an older commit")
+    project.commit("older")
+    new = track(project, "a.txt", "of main")
+    kept = track(project, "b.txt", "never pushed", "  push: false\n")
+    project.commit("newer")
+    found = inventory(project)
+    assert keys(found) == {old, new}
+    assert {item.key for item in found.elsewhere} == {kept}
+    revisions = {place.revision for places in found.references.values() for place in places}
+    (tip,) = found.tips
+    assert tip.startswith("main (")
+    assert revisions >= {tip, "workspace"}
+    project.git("checkout", "--quiet", "--detach", "HEAD~1")
+    assert len(inventory(project).tips) == 2
+    workspace = read_inventory(project.root, "hdd", SilentProgress(), history=History())
+    assert keys(workspace) == {old}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+from pathlib import Path
 
 import pytest
 
 from scripts import process
-from scripts.errors import CommandFailed, SettingsError, SlipwayError
+from scripts.errors import CacheError, SettingsError, SlipwayError
 from scripts.project import InitResult, StepStatus, init_project
 from scripts.settings import DvcSettings, RemoteSettings, Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -115,20 +113,45 @@ def test_a_new_link_type_reaches_the_files_that_are_checked_out(root: Path) -> N
     assert not init(root, cache_type=("symlink",)).changed
 
 
-def test_a_relink_that_dvc_refuses_leaves_files_and_link_type_as_they_were(root: Path) -> None:
+def test_an_edited_file_is_left_alone_and_named_when_the_link_type_changes(root: Path) -> None:
     init(root, cache_type=("copy",))
+    data, other = root / "data", root / "other"
+    data.write_text("tracked")
+    other.write_text("tracked as well")
+    dvc(root, "add", "data", "other")
+    data.write_text("changed since, and nowhere else")
+    result = init(root, cache_type=("symlink",))
+    (kept,) = [step for step in result.steps if step.status is StepStatus.KEPT]
+    assert str(data) in kept.detail
+    assert data.read_text() == "changed since, and nowhere else"
+    assert not data.is_symlink()
+    assert other.is_symlink()
+    assert dvc(root, "config", "--local", "cache.type").strip() == "symlink"
+
+
+@pytest.mark.parametrize("before", [("copy",), ()])
+def test_a_link_type_that_cannot_be_had_is_taken_back(
+    root: Path, tmp_path: Path, before: tuple[str, ...]
+) -> None:
     data = root / "data"
     data.write_text("tracked")
+    init(root, cache_type=before)
     dvc(root, "add", "data")
-    data.write_text("changed since, and nowhere else")
-    with pytest.raises(CommandFailed, match="without confirmation") as refused:
-        init(root, cache_type=("symlink",))
-    assert "dvc commit" in refused.value.hint
-    assert data.read_text() == "changed since, and nowhere else"
-    assert dvc(root, "config", "--local", "cache.type").strip() == "copy"
-    dvc(root, "commit", "--force", "data")
-    assert init(root, cache_type=("symlink",)).changed
-    assert data.is_symlink()
+    far = Path("/dev/shm") / tmp_path.name  # noqa: S108  another file system than that of tmp_path
+    far.mkdir()
+    try:
+        dvc(root, "config", "--local", "cache.dir", str(far))
+        shutil.copytree(root / ".dvc" / "cache", far, dirs_exist_ok=True)
+        with pytest.raises(CacheError, match="two file systems") as refused:
+            init(root, cache_type=("hardlink",))
+    finally:
+        shutil.rmtree(far)
+    assert "as it was" in refused.value.hint
+    assert data.read_text() == "tracked"
+    local = dvc(root, "config", "--local", "--list").split()
+    assert [line for line in local if "cache.type" in line] == [
+        f"cache.type={types}" for types in before
+    ]
 
 
 def test_a_directory_below_the_repository_becomes_a_project_of_its_own(root: Path) -> None:
