@@ -7,11 +7,12 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.crossing.ports import is_ours
 from scripts.errors import ContainerError, SettingsError
 from scripts.settings.env_file import PROXY_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from scripts.settings.values import Port
 
@@ -80,6 +81,11 @@ def no_proxy_inside(environ: Mapping[str, str], services: Sequence[str]) -> dict
     return {"NO_PROXY": value, "no_proxy": value}
 
 
+def taken_ports(places: Iterable[Port]) -> frozenset[Port]:
+    """Return those of the places on which something listens, this workspace's container too."""
+    return frozenset(port for port in places if _is_taken(port))
+
+
 def require_free(ports: Sequence[Port], *, held: Sequence[Port], key: str) -> None:
     """Check that ports can be published.
 
@@ -91,9 +97,8 @@ def require_free(ports: Sequence[Port], *, held: Sequence[Port], key: str) -> No
     Raises:
         ContainerError: Another program listens on one of them.
     """
-    ours = {(port.host_address, port.host_port) for port in held}
     for port in ports:
-        if (port.host_address, port.host_port) not in ours and _is_taken(port):
+        if not is_ours(port, held) and _is_taken(port):
             other = port.host_port + (10000 if port.host_port < 50000 else -10000)
             value = str(other) if key != "PORTS" else f"{other}:{port.container_port}"
             raise ContainerError(

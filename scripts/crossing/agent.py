@@ -1,0 +1,168 @@
+"""SSH: the host's agent, found, asked and carried inside, and the hosts whose keys are known.
+
+What crosses is a relay's socket in the workspace, not the agent's own: that changes with each
+login, and to mount it would mean a new container each time: docs/decisions/git-crosses-the-wall.md.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts import process
+from scripts.crossing.identity import served_owner
+from scripts.crossing.paths import WORKSPACE_LINK
+from scripts.report import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KNOWN_HOSTS = ".slipway/ssh/known_hosts"
+"""Named by the image's ssh_config as the known hosts of all users; see the Dockerfile."""
+RELAY_SOCKET = ".slipway/ssh/agent.sock"
+DESKTOP_SOCKET = "/run/host-services/ssh-auth.sock"
+"""Where Docker Desktop shows the agent of macOS in its virtual machine, which no socket of the
+workspace reaches; it belongs to root's group."""
+_UPSTREAM = ".slipway/ssh/agent"
+_RELAY = Path(__file__).with_name("relay.py")
+_SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
+_TIMEOUT_S = 3
+_START_S = 5
+_LIST_KEYS = b"\x00\x00\x00\x01\x0b"
+_KEYS_ANSWER = 12  # SSH_AGENT_IDENTITIES_ANSWER of draft-miller-ssh-agent
+
+
+@dataclass(frozen=True)
+class SshFacts:
+    """What the host has for SSH.
+
+    ``agent`` is the socket of an agent that answers, ``keys`` how many it holds, ``why_not`` what
+    is wrong with it. ``known_hosts`` is the text of the files of that name.
+    """
+
+    agent: Path | None = None
+    keys: int = 0
+    why_not: str = ""
+    known_hosts: str = ""
+
+
+def observe_ssh(environ: Mapping[str, str]) -> SshFacts:
+    """Ask the agent for its keys, for 3 seconds at most, and read what hosts are known."""
+    files = (Path.home() / ".ssh" / "known_hosts", _SYSTEM_KNOWN_HOSTS)
+    known_hosts = "".join(_lines(path) for path in files)
+    named = environ.get("SSH_AUTH_SOCK", "")
+    if not named or not hasattr(socket, "AF_UNIX"):
+        return SshFacts(why_not="no SSH agent runs in this shell", known_hosts=known_hosts)
+    agent = Path(named)
+    try:
+        keys = _count_keys(agent)
+    except socket.timeout:
+        why = f"the SSH agent at {agent} does not answer within {_TIMEOUT_S} s"
+        return SshFacts(why_not=why, known_hosts=known_hosts)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        why = f"no SSH agent answers at SSH_AUTH_SOCK, {agent}: {reason}"
+        return SshFacts(why_not=why, known_hosts=known_hosts)
+    why = "" if keys else "the SSH agent holds no key"
+    return SshFacts(agent, keys, why, known_hosts)
+
+
+def agent_fix(facts: SshFacts) -> str:
+    """Return what a person can do about ``why_not``; pure."""
+    return "`ssh-add`" if facts.agent is not None else "`eval $(ssh-agent) && ssh-add`"
+
+
+def ssh_environment(workspace: str, *, desktop: bool = False) -> dict[str, str]:
+    """Return the variable that names the agent inside; pure.
+
+    Through the link, as the path of a socket must be shorter than 108 bytes.
+    """
+    if desktop:
+        return {"SSH_AUTH_SOCK": DESKTOP_SOCKET}
+    short = workspace if workspace.startswith(f"{WORKSPACE_LINK}/") else WORKSPACE_LINK
+    return {"SSH_AUTH_SOCK": f"{short}/{RELAY_SOCKET}"}
+
+
+def forward_agent(root: Path, agent: Path | None) -> bool:
+    """See that a relay to ``agent`` runs in the workspace; tell whether one does.
+
+    Without an agent, a relay to another one that is still there goes on.
+
+    Args:
+        root: The workspace.
+        agent: The host's agent.
+    """
+    if sys.platform != "linux":  # no socket crosses into a virtual machine
+        return False
+    listening = root / RELAY_SOCKET
+    if agent is None or (_text(root / _UPSTREAM) == str(agent) and _answers(listening)):
+        return _answers(listening)
+    listening.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    listening.parent.chmod(0o755)  # known_hosts is read inside; the socket has its own mode
+    listening.unlink(missing_ok=True)
+    write_text(root / _UPSTREAM, str(agent))
+    command = [sys.executable, "-I", str(_RELAY), str(listening), str(agent)]
+    process.start_detached([*command, *map(str, served_owner(root) or ())])
+    end = time.monotonic() + _START_S
+    while not _answers(listening) and time.monotonic() < end:
+        time.sleep(0.02)
+    return _answers(listening)
+
+
+def follow_agent(root: Path, environ: Mapping[str, str]) -> None:
+    """Pass on the agent of the shell that a command inside is called from, if it has one."""
+    named = environ.get("SSH_AUTH_SOCK", "")
+    if named and Path(named).exists():
+        forward_agent(root, Path(named))
+
+
+def end_relay(root: Path) -> None:
+    """Take the relay's socket away, on which it ends."""
+    (root / RELAY_SOCKET).unlink(missing_ok=True)
+
+
+def _count_keys(agent: Path) -> int:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(_TIMEOUT_S)
+        asking.connect(str(agent))
+        asking.sendall(_LIST_KEYS)
+        with asking.makefile("rb") as stream:  # all of it, or the agent complains
+            answer = stream.read(int.from_bytes(stream.read(4), "big"))
+    if len(answer) < 5 or answer[0] != _KEYS_ANSWER:
+        raise ValueError("it is no SSH agent")
+    return int.from_bytes(answer[1:5], "big")
+
+
+def _answers(listening: Path) -> bool:
+    """Tell whether a process listens; a socket without one refuses."""
+    try:
+        if not stat.S_ISSOCK(listening.stat().st_mode):
+            return False
+        directory = os.open(listening.parent, os.O_RDONLY)
+        try:
+            with socket.socket(socket.AF_UNIX) as attempt:
+                attempt.settimeout(1)
+                attempt.connect(f"/proc/self/fd/{directory}/{listening.name}")
+        finally:
+            os.close(directory)
+    except OSError:
+        return False
+    return True
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _lines(path: Path) -> str:
+    text = _text(path)
+    return text if not text or text.endswith("\n") else f"{text}\n"

@@ -1,0 +1,219 @@
+"""Reach a server one layer at a time (name, TCP, TLS, HTTP), and say which layer failed.
+
+Runs on either side of the wall; standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import time
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT_S = 8.0
+"""For each layer; with a slow name and a slow connection together a row stays below 20 s."""
+LAYERS = ("name", "TCP", "proxy", "TLS", "host key", "auth", "answer")
+HINTS = {
+    "name": "Is the name right, and does this machine resolve it? A VPN's names may need its DNS "
+    "server in /etc/docker/daemon.json.",
+    "TCP": "Nothing answers there, or a firewall drops it. Behind a proxy set HTTPS_PROXY in .env.",
+    "proxy": "Set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT in the environment or .env, and "
+    "NO_PROXY for what is near.",
+    "TLS": "Behind a proxy that opens TLS, set CA_BUNDLE in .env to a file with its certificate.",
+    "host key": "The server's key is not the one in ~/.ssh/known_hosts. If it was really changed: "
+    "`ssh-keygen -R HOST`, then connect once outside.",
+    "auth": "Look at the credentials: `ssh-add -l` for git over SSH, AWS keys in .env for S3.",
+    "answer": "The server is there, but does not answer as it should.",
+}
+"""What to do next, by the layer that failed."""
+_CREDENTIALS = re.compile(r"//[^/@\s]*@")
+_SIGNS = {
+    "proxy": (r"\b407\b", "proxy authentication", "proxy connect aborted", "from proxy after"),
+    "name": (
+        "resolve host", "name or service not known", "name resolution", "no address associated",
+        "nodename nor servname",
+    ),
+    "host key": ("host key verification failed", "host identification has changed"),
+    "TLS": ("certificate", r"\bssl", r"\btls"),
+    "auth": (
+        "permission denied", "authentication failed", "could not read (username|password)",
+        "access ?denied", "forbidden", "unauthori[sz]ed", r"\b40[13]\b", "no ?credentials",
+        "locate credentials", "invalidaccesskey", "signature ?does ?not ?match", "expiredtoken",
+        "terminal prompts disabled",
+    ),
+    "TCP": (
+        "refused", "timed? ?out", "no route", "unreachable", "could not connect", "endpoint url",
+        "reset by peer", "failed to connect",
+    ),
+}  # fmt: skip
+"""How git, ssh, curl and botocore say that a layer failed; the most telling first."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What became of reaching something.
+
+    Attributes:
+        layer: The layer that failed, one of :data:`LAYERS`; empty where all is well.
+        seen: What was seen; never a credential.
+        elapsed_s: Seconds until it was known.
+    """
+
+    layer: str
+    seen: str
+    elapsed_s: float
+
+
+class _Failed(Exception):
+    """A layer failed."""
+
+    def __init__(self, layer: str, seen: str) -> None:
+        super().__init__(seen)
+        self.layer = layer
+
+
+def reach(url: str, *, timeout_s: float = TIMEOUT_S) -> Reached:
+    """Ask a web server for a page, through the proxy that the environment names, if it does.
+
+    Args:
+        url: ``http://`` or ``https://``.
+        timeout_s: The most that each layer may take.
+    """
+    started = time.monotonic()
+    parts = urlsplit(url)
+    try:
+        seen = _ask(parts, timeout_s)
+    except _Failed as error:
+        return Reached(error.layer, str(error), time.monotonic() - started)
+    return Reached("", seen, time.monotonic() - started)
+
+
+def layer_of(text: str) -> str:
+    """Return the layer that a program's own message tells of; ``answer`` where it tells of none."""
+    for layer, signs in _SIGNS.items():
+        if re.search("|".join(signs), text, re.IGNORECASE):
+            return layer
+    return "answer"
+
+
+def masked(text: str) -> str:
+    """Return a text without the credentials of URLs in it."""
+    return _CREDENTIALS.sub("//***@", text)
+
+
+def proxy_for(url: str) -> str:
+    """Return the proxy that the environment names for a URL, empty for none."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return ""
+    return getproxies().get(parts.scheme, "")
+
+
+def certificates(environ: Mapping[str, str] = os.environ, *, now_s: float | None = None) -> Reached:
+    """Return which certificates this side trusts, and how many of them have expired.
+
+    Args:
+        environ: Where ``SSL_CERT_FILE`` may name a bundle.
+        now_s: The time to judge by, in seconds since 1970; the clock's if ``None``.
+    """
+    started = time.monotonic()
+    path = environ.get("SSL_CERT_FILE", "")
+    try:
+        context = ssl.create_default_context(cafile=path or None)
+    except (OSError, ssl.SSLError) as error:
+        return Reached("TLS", f"{path} cannot be read: {error}", time.monotonic() - started)
+    trusted = context.get_ca_certs()
+    now = time.time() if now_s is None else now_s
+    ended = [item for item in trusted if ssl.cert_time_to_seconds(str(item["notAfter"])) < now]
+    where = path or ssl.get_default_verify_paths().cafile or "the system's own"
+    seen = f"{len(trusted)} certificates in {where}"
+    if trusted and len(ended) == len(trusted):
+        return Reached("TLS", f"{seen}, all of which have expired", time.monotonic() - started)
+    if ended:
+        seen += f" ({len(ended)} expired)"
+    return Reached("", seen, time.monotonic() - started)
+
+
+def _ask(parts: SplitResult, timeout_s: float) -> str:
+    host, port = _address(parts)
+    proxy = proxy_for(parts.geturl())
+    proxy_parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
+    near = _address(proxy_parts) if proxy_parts else (host, port)
+    with _connected(*near, timeout_s) as plain:
+        if proxy_parts is not None:
+            _tunnel(plain, proxy_parts, host, port)
+        if parts.scheme != "https":
+            return _answer(plain, parts, host)
+        try:
+            context = ssl.create_default_context()
+            with context.wrap_socket(plain, server_hostname=host) as secure:
+                return f"{_answer(secure, parts, host)}, {secure.version()}"
+        except ssl.SSLError as error:
+            raise _Failed("TLS", f"{host}: {error.reason or error}".replace("_", " ")) from error
+        except OSError as error:
+            raise _Failed("TLS", f"{host}: {error}") from error
+
+
+def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
+    try:
+        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise _Failed("name", f"{host}: {error.strerror or error}") from error
+    try:
+        return socket.create_connection((host, port), timeout=timeout_s)
+    except OSError as error:
+        said = "no answer" if isinstance(error, socket.timeout) else error.strerror or str(error)
+        raise _Failed("TCP", f"{host}:{port}: {said}") from error
+
+
+def _tunnel(plain: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
+    lines = [f"CONNECT {host}:{port} HTTP/1.1", f"Host: {host}:{port}"]
+    if proxy.username is not None:
+        pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        lines.append(f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}")
+    status = _request(plain, lines, "proxy")
+    if status != 200:
+        where = f"{proxy.hostname}:{proxy.port or 80}"
+        raise _Failed("proxy", f"the proxy {where} refuses ({status})")
+
+
+def _answer(connection: socket.socket, parts: SplitResult, host: str) -> str:
+    lines = [f"GET {parts.path or '/'} HTTP/1.1", f"Host: {host}", "Connection: close"]
+    status = _request(connection, lines, "answer")
+    if status in (401, 403):
+        raise _Failed("auth", f"{host} answers {status}")
+    if status >= 500:
+        raise _Failed("answer", f"{host} answers {status}")
+    return f"{host} answers"
+
+
+def _request(connection: socket.socket, lines: list[str], layer: str) -> int:
+    try:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        head = b""
+        while b"\r\n\r\n" not in head and len(head) < 65536:
+            piece = connection.recv(4096)
+            if not piece:
+                break
+            head += piece
+    except socket.timeout as error:
+        raise _Failed(layer, "no answer") from error
+    except OSError as error:
+        raise _Failed(layer, str(error)) from error
+    found = re.match(rb"HTTP/\d(?:\.\d)? (\d{3})", head)
+    if not found:
+        raise _Failed(layer, "it does not speak HTTP")
+    return int(found[1])
+
+
+def _address(parts: SplitResult) -> tuple[str, int]:
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
