@@ -184,13 +184,27 @@ case "${WORKSPACE}/" in
         if [ -d /workspace ]; then rmdir /workspace; fi
         ln -s "${WORKSPACE}" /workspace ;;
 esac
+# What git and ssh know of the host stands in the workspace, where each `./inv up` writes it anew.
+# Files, as git before 2.31 and DVC's libgit2 read no variables; the second is for newer gits only.
+state="${WORKSPACE}/.slipway"
+git config --system --add include.path "$state/gitconfig"
+version=$(git version | sed 's/[^0-9]*\([0-9.]*\).*/\1/')
+if dpkg --compare-versions "$version" ge 2.35; then
+    git config --system --add include.path "$state/gitconfig-2.35"
+fi
+mkdir -p /etc/ssh/ssh_config.d
+echo "GlobalKnownHostsFile \"$state/ssh/known_hosts\" /etc/ssh/ssh_known_hosts" \
+    >/etc/ssh/ssh_config.d/slipway.conf
 # Login shells set PATH anew.
 cat >/etc/profile.d/slipway.sh <<'PROFILE'
 case ":$PATH:" in
     *:/opt/environment/bin:*) ;;
     *) PATH=/opt/environment/bin:$PATH ;;
 esac
+if [ -n "${SLIPWAY_UMASK:-}" ]; then umask "${SLIPWAY_UMASK}"; fi
 PROFILE
+# So do the terminals of editors, which are no login shells: files for a group that shares the cache.
+echo 'if [ -n "${SLIPWAY_UMASK:-}" ]; then umask "${SLIPWAY_UMASK}"; fi' >>/etc/bash.bashrc
 END
 ENV SLIPWAY_CONTAINER=1 \
     LANG=C.UTF-8 \

@@ -8,6 +8,7 @@ from pathlib import Path
 import nox
 
 DEVCONTAINER = Path(__file__).resolve().parent / "tests" / "integration" / "devcontainer"
+BROWSER = DEVCONTAINER.with_name("browser")
 
 nox.needs_version = ">=2024.4"
 nox.options.sessions = ["lint", "types", "layers", "tests"]
@@ -47,7 +48,8 @@ def integration(session: nox.Session) -> None:
     """Run the host's tests against the real engine."""
     session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
     env = {}
-    if shutil.which("npm"):  # the reference dev-container CLI is on npm alone
+    if shutil.which("npm"):  # the reference dev-container CLI, and what drives a browser
+        session.run("npm", "ci", "--silent", "--prefix", str(BROWSER), external=True)
         session.run("npm", "ci", "--silent", "--prefix", str(DEVCONTAINER), external=True)
         program = DEVCONTAINER / "node_modules" / ".bin" / "devcontainer"
         env["SLIPWAY_TEST_DEVCONTAINER"] = str(program)

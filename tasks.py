@@ -51,7 +51,7 @@ def _bring_up(*, yes: bool) -> ContainerPlan:
         planned = bringup.make_plan(settings, docker)
         console.show(view.steps_view(planned))
         planned, container = bringup.apply_plan(planned, settings, docker, progress)
-        proof = doctor.prove(planned, container, docker)
+        proof = doctor.prove_all(settings, planned, container, docker, progress, checkout=False)
         console.show(view.proof_view(proof))
         doctor.require_works(proof)
         return planned
@@ -76,22 +76,61 @@ def plan(_: Context, json: bool = False, write: bool = False) -> None:
         console.show_result(planned, view.plan_view, as_json=json)
 
 
-@task(help={"json": JSON})
-def doctor(_: Context, json: bool = False) -> None:
-    """Prove again, from inside, that everything works.
+@task(help={"fix": "mend tracked files where that can lose nothing", "json": JSON})
+def doctor(_: Context, fix: bool = False, json: bool = False) -> None:
+    """Prove again, from inside, that everything works, and look at each tracked file.
 
-    Example: ./inv doctor --json
+    Example: ./inv doctor --fix
     """
     from scripts.console import container as view
     from scripts.container import bringup
     from scripts.container import doctor as proving
 
-    with exit_on_error():
+    with exit_on_error(), console.progress() as progress:
         settings, docker = bringup.connect(ROOT)
         planned = bringup.make_plan(settings, docker)
-        proof = proving.prove(planned, bringup.find_running(ROOT, docker), docker)
+        container = bringup.find_running(ROOT, docker)
+        proof = proving.prove_all(
+            settings, planned, container, docker, progress, checkout=True, fix=fix
+        )
         console.show_result(proof, view.proof_view, as_json=json)
         proving.require_works(proof)
+
+
+@task(help={"json": JSON})
+def net(_: Context, json: bool = False) -> None:
+    """Show what of the network works from inside: git, DVC remotes, packages, ports.
+
+    Example: ./inv net
+    """
+    from scripts.console import net as view
+    from scripts.container import bringup
+    from scripts.container.net import observe_net
+
+    with exit_on_error(), console.progress() as progress:
+        settings, docker = bringup.connect(ROOT)
+        report = observe_net(settings, bringup.find_running(ROOT, docker), progress)
+        console.show_result(report, view.net_view, as_json=json)
+        report.require_works()
+
+
+@task(help={"json": JSON})
+def leaks(_: Context, json: bool = False) -> None:
+    """Look for your secrets in image, container, logs and .slipway/.
+
+    Those of .env, of the environment and of ~/.aws, in every form; none is ever shown.
+
+    Example: ./inv leaks
+    """
+    from scripts.console import leaks as view
+    from scripts.container import bringup
+    from scripts.container.leaks import find_leaks
+
+    with exit_on_error(), console.progress() as progress:
+        settings, docker = bringup.connect(ROOT)
+        report = find_leaks(settings, docker, progress)
+        console.show_result(report, view.leaks_view, as_json=json)
+        report.require_clean()
 
 
 @task(help={"pull": "look for a newer base image first", "no-cache": "build every layer anew"})
@@ -177,6 +216,46 @@ def attach(_: Context) -> None:
         console.say(inside.attach_editor(settings, container))
 
 
+@task(help={"stop": "end it", "no-open": "only print its address"})
+def jupyter(_: Context, stop: bool = False, no_open: bool = False) -> None:
+    """Start JupyterLab inside, and open it.
+
+    Example: ./inv jupyter
+    """
+    _serve("jupyter", None, stop=stop, no_open=no_open)
+
+
+@task(
+    help={
+        "logdir": "what to show; lightning_logs, runs or outputs if not given",
+        "stop": "end it",
+        "no-open": "only print its address",
+    }
+)
+def tensorboard(_: Context, logdir: str = "", stop: bool = False, no_open: bool = False) -> None:
+    """Start TensorBoard inside, and open it.
+
+    Example: ./inv tensorboard --logdir outputs
+    """
+    _serve("tensorboard", Path(logdir) if logdir else None, stop=stop, no_open=no_open)
+
+
+def _serve(name: str, shows: Path | None, *, stop: bool, no_open: bool) -> None:
+    from scripts.console import web as view
+    from scripts.container import bringup, web
+
+    with exit_on_error(), console.progress() as progress:
+        settings, docker = bringup.connect(ROOT)
+        if stop:
+            console.say(web.stop_server(settings, docker, name, progress))
+            return
+        server = web.start_server(settings, docker, name, progress, shows=shows)
+        progress.say(view.server_line(server))
+        console.show(view.server_view(server))
+        if not no_open:
+            web.open_browser(server)
+
+
 @task(help={"yes": YES})
 def engine(_: Context, yes: bool = False) -> None:
     """Install and start a container engine, if none answers.
@@ -241,6 +320,51 @@ def dvc_init(_: Context) -> None:
         from scripts.settings import read_settings
 
         console.show(view.init_view(init_project(read_settings(ROOT), progress=progress)))
+
+
+@task(
+    help={
+        "use": "link types to switch to, in order: reflink, hardlink, symlink, copy, or auto",
+        "files": "how many links of each type to time; 0 for none",
+        "plot": "also draw time and space by type into this file, inside the workspace",
+        "json": JSON,
+        "yes": YES,
+    }
+)
+def cache(
+    _: Context,
+    use: str = "",
+    files: int = 1000,
+    plot: str = "",
+    json: bool = False,
+    yes: bool = False,
+) -> None:
+    """Show which links between the DVC cache and your files work, and what each costs.
+
+    Example: ./inv cache --use reflink,copy
+    """
+    from scripts.console import cache as view
+    from scripts.container import bringup, inside
+    from scripts.container import cache as looking
+
+    with exit_on_error(), console.progress() as progress:
+        settings, docker = bringup.connect(ROOT)
+        if use:
+            from scripts.container import linking
+
+            result = linking.use_links(
+                settings, use, docker, progress,
+                show=lambda planned: None if json else console.show(view.plan_view(planned)),
+                confirm=console.confirming(yes=yes),
+            )  # fmt: skip
+            console.show_result(result, view.result_view, as_json=json)
+            result.require_verified()
+            return
+        inside.require_visible(plot, ROOT)
+        report = looking.observe_cache(settings, docker, progress, files=files)
+        console.show_result(report, view.report_view, as_json=json)
+        if plot:
+            looking.plot_report(report, Path(plot), settings, docker, progress)
 
 
 @task(
@@ -315,3 +439,52 @@ def demo(_: Context, yes: bool = False) -> None:
         result = run_demo(ROOT, progress=progress)
         console.show(view.demo_view(result))
         result.require_identical()
+
+
+@task(
+    auto_shortflags=False,  # -n would be --not-in-remote, where people expect a dry run
+    help={
+        "keep": "whose objects stay: workspace, heads (every branch and tag) or all revisions",
+        "not-in-remote": "let even what is kept go, if the remote provably has it",
+        "remote": "DVC remote to prove in; the default remote if not given",
+        "dry-run": "show the plan and stop",
+        "yes": "remove without asking",
+        "json": JSON,
+        "forget": "remove the project at this path from those that use the cache, and stop",
+    },
+)
+def gc(
+    _: Context,
+    keep: str = "workspace",
+    not_in_remote: bool = False,
+    remote: str = "",
+    dry_run: bool = False,
+    yes: bool = False,
+    json: bool = False,
+    forget: str = "",
+) -> None:
+    """Free the DVC cache of what can be fetched back.
+
+    An object goes only if no project that uses the cache needs it and the remote is proven to
+    hold its bytes. Interrupted, the same command continues.
+
+    Example: ./inv gc --dry-run
+    """
+    from scripts.container import visiting
+
+    with exit_on_error(), console.progress() as progress:
+        visiting.hand_over_visiting(ROOT, "gc", alone=bool(forget))
+        from scripts import gc as cleaning
+        from scripts.console import gc as view
+        from scripts.settings import read_settings
+
+        if forget:
+            cleaning.forget_project(ROOT, Path(forget))
+            progress.say(f"{forget} is forgotten.")
+            return
+        request = cleaning.read_request(keep, not_in_remote=not_in_remote)
+        site = cleaning.open_site(ROOT, remote, read_settings(ROOT).passed)
+        confirm = view.confirming(yes=yes, dry_run=dry_run, as_json=json)
+        result = cleaning.run_gc(site, request, confirm=confirm, progress=progress)
+        console.show_result(result, view.report_view, as_json=json)
+        result.require_clean()

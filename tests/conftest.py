@@ -10,12 +10,15 @@ import os
 import shutil
 import socket
 from functools import lru_cache
+from pathlib import Path
 from typing import Callable
 from urllib.parse import urlsplit
 
 import pytest
 
 from scripts import process
+
+_BROWSER = Path(__file__).resolve().parent / "integration" / "browser"
 
 
 def _docker_missing() -> str | None:
@@ -37,18 +40,52 @@ def _s3_missing() -> str | None:
     return None
 
 
+def _links_missing() -> str | None:
+    if os.getuid() != 0:
+        return "only root can mount file systems"
+    for program in ("mkfs.btrfs", "mkfs.xfs", "mkfs.ext4", "losetup"):
+        if not process.installed(program):
+            return f"{program} is not installed"
+    return None
+
+
 def _devcontainer_missing() -> str | None:
     if os.environ.get("SLIPWAY_TEST_DEVCONTAINER") or shutil.which("devcontainer"):
         return None
     return "the dev-container CLI is not installed"
 
 
+def _ssh_missing() -> str | None:
+    for program in ("/usr/sbin/sshd", "ssh-agent", "ssh-add", "ssh-keygen"):
+        if not process.installed(program):
+            return f"{program} is not installed"
+    return None
+
+
+def _browser_missing() -> str | None:
+    for program in ("chromium", "node"):
+        if not process.installed(program):
+            return f"{program} is not installed"
+    if not (_BROWSER / "node_modules" / "playwright-core").is_dir():
+        return f"what drives the browser is not installed: `npm ci --prefix {_BROWSER}`"
+    return None
+
+
 MISSING: dict[str, Callable[[], str | None]] = {
     "docker": lru_cache(_docker_missing),
     "s3": lru_cache(_s3_missing),
+    "links": lru_cache(_links_missing),
+    "ssh": lru_cache(_ssh_missing),
     "devcontainer": lru_cache(_devcontainer_missing),
+    "browser": lru_cache(_browser_missing),
 }
 """For each tool the function that says why it cannot be used, or ``None``."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_dvc_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what DVC learns of a test's files out of the workspace's own state."""
+    os.environ["DVC_SITE_CACHE_DIR"] = str(tmp_path_factory.mktemp("dvc"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -95,6 +95,7 @@ class Workspace:
     def container_id(self) -> str:
         labels = [f"label=com.docker.compose.project={self.project}"]
         labels.append("label=com.docker.compose.service=dev")
+        labels.append("label=com.docker.compose.oneoff=False")  # images have the other two too
         filters = [word for label in labels for word in ("--filter", label)]
         return process.run(["docker", "ps", "--quiet", "--no-trunc", *filters]).stdout.strip()
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from scripts.container.model import ContainerPlan, Proof, Status
+    from scripts.links.repair import Repaired
 
+_NAMED_AT_MOST = 10
 _MARKS = {
     Verdict.WORKS: ("✓", "green"),
     Verdict.WARNING: ("!", "yellow"),
@@ -26,7 +28,7 @@ _MARKS = {
 
 def plan_view(plan: ContainerPlan) -> RenderableType:
     """Return the plan: what the container will be, and what is done for it."""
-    facts = _pairs()
+    facts = pairs()
     identity = plan.identity
     facts.add_row("project", plan.project)
     facts.add_row("base image", plan.base_name)
@@ -58,7 +60,7 @@ def _steps(plan: ContainerPlan) -> list[Text]:
 
 def welcome_view(plan: ContainerPlan) -> RenderableType:
     """Return what a person may do next."""
-    facts = _pairs()
+    facts = pairs()
     facts.add_row("./inv shell", f"work inside, in {plan.workspace}")
     facts.add_row("./inv attach", "open VS Code on it")
     facts.add_row("./inv demo", "see a data set move from a disk to S3, verified")
@@ -83,13 +85,35 @@ def proof_view(proof: Proof) -> RenderableType:
         mark, style = _MARKS[check.verdict]
         cells = [Text(mark, style=style), Text(check.name), Text(check.seen)]
         table.add_row(*cells, *([Text(check.hint)] if hints else []))
-    return table
+    return Group(*_repaired(proof.repaired), table) if proof.repaired else table
+
+
+def _repaired(repaired: Repaired) -> list[Text]:
+    """Return what was mended, what was not and why, and where edited objects went."""
+    lines = [
+        Text.assemble(("mended  ", "bold green"), f"{item.path}: {item.what}")
+        for item in repaired.mended[:_NAMED_AT_MOST]
+    ]
+    if len(repaired.mended) > _NAMED_AT_MOST:
+        lines.append(Text(f"        and {len(repaired.mended) - _NAMED_AT_MOST:,} more"))
+    lines += [
+        Text.assemble(
+            ("left    ", "bold yellow"),
+            f"{item.path}: {item.reason}" + (f" ({item.hint})" if item.hint else ""),
+        )
+        for item in repaired.left
+    ]
+    lines += [
+        Text.assemble(("moved   ", "bold"), f"{moved.object_path} → {moved.moved_to}")
+        for moved in repaired.quarantined
+    ]
+    return lines or [Text("There was nothing to mend.", style="green")]
 
 
 def status_view(status: Status) -> RenderableType:
     """Return the state of the container."""
     plan, container = status.plan, status.container
-    facts = _pairs()
+    facts = pairs()
     if container is None:
         facts.add_row("container", "none yet; `./inv up` makes it")
         return facts
@@ -103,7 +127,8 @@ def status_view(status: Status) -> RenderableType:
     return facts
 
 
-def _pairs() -> Table:
+def pairs() -> Table:
+    """Return an empty table of names and what is known of each."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -118,5 +143,6 @@ def _port(plan: ContainerPlan) -> list[str]:
     return [
         f"{port.host_address}:{port.host_port}"
         + ("" if port.host_port == port.container_port else f" -> {port.container_port}")
+        + ("" if port.instead_of is None else f" (instead of {port.instead_of})")
         for port in plan.ports
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.container import image
 from scripts.container.engines.docker import DockerEngine
+from scripts.container.enrolment import enrol, require_shared
 from scripts.container.model import (
     SERVICE,
     Action,
@@ -18,6 +19,8 @@ from scripts.container.plan import (
     plan_container,
     project_name,
 )
+from scripts.crossing.agent import end_relay, forward_agent
+from scripts.crossing.credentials import forget_credentials, lend_credentials
 from scripts.crossing.network import require_free
 from scripts.crossing.paths import check_sources
 from scripts.errors import ContainerError, SlipwayError
@@ -63,6 +66,7 @@ def write_plan(
     base may change its name, so the plan is made again after it.
     """
     check_sources(plan.mounts)
+    require_shared(settings, plan)
     if plan.needs(Action.OBTAIN_BASE):
         obtained = image.obtain_base(
             plan.base_name,
@@ -76,6 +80,13 @@ def write_plan(
         image.require_python(plan.base_name, engine)
     if text_of(plan.root / OVERLAY) != plan.overlay:
         write_text(plan.root / OVERLAY, plan.overlay)
+    for name, text in plan.files.items():
+        if text_of(plan.root / name) != text:
+            write_text(plan.root / name, text, mode=0o644)
+    forward_agent(plan.root, plan.agent)
+    for trouble in lend_credentials(plan.root, plan.lent):
+        progress.say(trouble)
+    enrol(settings)
     return plan
 
 
@@ -154,6 +165,8 @@ def take_down(settings: Settings, engine: Engine, progress: Progress) -> None:
     if not (settings.root / OVERLAY).exists():
         progress.say("There is nothing to take down.")
         return
+    end_relay(settings.root)
+    forget_credentials(settings.root)
     with progress.phase("stopping the container"):
         engine.compose(settings.root, ["--profile", "*", "down", "--remove-orphans"])
     progress.say("The container is gone; its image, its volumes and the workspace are kept.")

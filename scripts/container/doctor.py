@@ -7,10 +7,14 @@ import os
 import secrets
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from scripts.container.cache import repair_checkout
+from scripts.container.checks import check_checkout, check_links
 from scripts.container.model import Check, ContainerFacts, ContainerPlan, Gpu, Proof, Verdict
 from scripts.errors import CommandFailed, ContainerError
 from scripts.report import write_text
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scripts.container.engine import Engine
+    from scripts.progress import Progress
+    from scripts.settings import Settings
 
 _PROBE = Path(__file__).with_name("probe.py")
 _INDEX_KEYS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
@@ -77,6 +83,41 @@ def prove(
         answer_file.unlink(missing_ok=True)
     checks = tuple(_judge(name, answers[name], plan, owner) for name in asked["checks"])
     return Proof(checks, elapsed_s=time.monotonic() - started)
+
+
+def prove_all(
+    settings: Settings,
+    plan: ContainerPlan,
+    container: ContainerFacts,
+    engine: Engine,
+    progress: Progress,
+    *,
+    checkout: bool,
+    fix: bool = False,
+) -> Proof:
+    """Prove the container and the links to the DVC cache.
+
+    Args:
+        settings: Where the plan comes from.
+        plan: What was planned.
+        container: The container to ask.
+        engine: The engine that it runs on.
+        progress: Told how many bytes had to be read.
+        checkout: Whether to look at each tracked file too, which may mean reading it.
+        fix: Whether to mend tracked files first, where that can lose nothing.
+
+    Raises:
+        ContainerError: The container does not answer at all.
+        CacheError: The cache cannot be used, so that nothing can be mended.
+    """
+    repaired = repair_checkout(settings, container, progress) if fix else None
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        links = pool.submit(check_links, settings, container)
+        proof = prove(plan, container, engine)
+        rows = links.result()
+    if checkout:
+        rows = (*rows, *check_checkout(settings, container, progress))
+    return replace(proof, checks=(*proof.checks, *rows), repaired=repaired)
 
 
 def require_works(proof: Proof) -> None:

@@ -10,23 +10,29 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 from scripts import process
 from scripts.container.bringup import connect, find_running
+from scripts.container.overlay import GROUP_UMASK
 from scripts.container.services import SERVICES
+from scripts.crossing.agent import follow_agent
 from scripts.crossing.network import no_proxy_inside
 from scripts.crossing.paths import workspace_target
 from scripts.errors import SettingsError
+from scripts.links.answers import Answers
 from scripts.settings.env_file import KNOWN_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scripts.container.model import ContainerFacts
+    from scripts.progress import Progress
     from scripts.settings import Settings
 
+WORKER = "scripts.links.worker"
 _TERMINAL_KEYS = ("TERM", "COLORTERM", "NO_COLOR", "LANG")
 
 
@@ -42,6 +48,7 @@ def command_inside(
     workdir: str,
     names: Sequence[str],
     terminal: bool,
+    umask: str = "",
 ) -> list[str]:
     """Return the docker command that runs ``argv`` inside; pure.
 
@@ -51,7 +58,10 @@ def command_inside(
         workdir: Where it runs inside.
         names: Names of the variables that it gets; docker reads their values by itself.
         terminal: Whether it gets a terminal.
+        umask: Its umask in octal digits; empty for the container's own, which docker cannot set.
     """
+    if umask:
+        argv = ["sh", "-c", 'umask "$0"; exec "$@"', umask, *argv]
     variables = [word for name in names for word in ("--env", name)]
     flags = ["--interactive", *(["--tty"] if terminal else [])]
     return [
@@ -66,12 +76,15 @@ def command_inside(
     ]
 
 
-def hand_over(root: Path, argv: Sequence[str]) -> NoReturn:
+def hand_over(
+    root: Path, argv: Sequence[str], added: Mapping[str, str] = MappingProxyType({})
+) -> NoReturn:
     """Hand this terminal over to a command inside; its exit code becomes this process's.
 
     Args:
         root: The workspace, whose container runs.
         argv: The command and its arguments; inside already, it is run in place.
+        added: Variables that it gets beside the settings'.
 
     Raises:
         ContainerError: The container does not run.
@@ -79,7 +92,9 @@ def hand_over(root: Path, argv: Sequence[str]) -> NoReturn:
     if is_inside():
         process.become(argv)
     settings, engine = connect(root)
-    command, values = _prepared(settings, find_running(root, engine), argv, os.environ)
+    follow_agent(root, os.environ)
+    environ = {**os.environ, **added}
+    command, values = _prepared(settings, find_running(root, engine), argv, environ, tuple(added))
     process.become(command, env=values)
 
 
@@ -94,8 +109,13 @@ def hand_over_task(root: Path, task: str) -> None:
         ContainerError: The container does not run.
     """
     if not is_inside():
-        words = sys.argv[sys.argv.index(task) :]
-        hand_over(root, ["invoke", "--search-root", workspace_target(root), *words])
+        hand_over(root, task_command(root, task))
+
+
+def task_command(root: Path, task: str) -> list[str]:
+    """Return the command that repeats inside what this process was called for."""
+    words = sys.argv[sys.argv.index(task) :]
+    return ["invoke", "--search-root", workspace_target(root), *words]
 
 
 def require_visible(path: str, root: Path) -> None:
@@ -141,21 +161,67 @@ def split_command(argv: Sequence[str]) -> list[str]:
     return command
 
 
+def ask_inside(
+    settings: Settings,
+    container: ContainerFacts,
+    request: Mapping[str, Any],
+    progress: Progress,
+    *,
+    module: str = WORKER,
+) -> dict[str, Any]:
+    """Call a function of a worker module inside and return its result.
+
+    It ends when this process does: the worker watches its standard input.
+
+    Raises:
+        SlipwayError: What the function raised inside.
+        CommandFailed: The worker could not run.
+    """
+    argv = worker_command({**request, "attended": True}, module)
+    command, values = _prepared(settings, container, argv, os.environ, terminal=False)
+    answers = Answers(progress)
+    process.run_attended(command, follow=answers.take, env=values)
+    return answers.result()
+
+
+def worker_command(request: Mapping[str, Any], module: str = WORKER) -> list[str]:
+    """Return the command that has a request answered, to be run inside, in the workspace."""
+    return ["python", "-m", module, json.dumps(request)]
+
+
+def values_inside(
+    settings: Settings, environ: Mapping[str, str], added: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the variables that a command inside gets; secrets are among them."""
+    names = (*KNOWN_KEYS, *_TERMINAL_KEYS, *added)
+    passed = {key: environ[key] for key in names if environ.get(key)}
+    values = {**settings.passed, **passed, **no_proxy_inside(environ, SERVICES)}
+    if settings.dvc.cache_dir is not None:  # inside, a symbolic link to it would lead nowhere
+        values["DVC_CACHE_DIR"] = str(settings.dvc.cache_dir)
+    return values
+
+
 def _prepared(
     settings: Settings,
     container: ContainerFacts,
     argv: Sequence[str],
     environ: Mapping[str, str],
     added: Sequence[str] = (),
+    *,
+    terminal: bool | None = None,
 ) -> tuple[list[str], dict[str, str]]:
-    names = (*KNOWN_KEYS, *_TERMINAL_KEYS, *added)
-    passed = {key: environ[key] for key in names if environ.get(key)}
-    values = {**settings.passed, **passed, **no_proxy_inside(environ, SERVICES)}
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    workdir = _same_place(Path.cwd(), settings.root)
+    """Return the docker command and the values of its variables; ``terminal=False`` for programs.
+
+    A program's command runs in the workspace, a person's where the person is.
+    """
+    values = values_inside(settings, environ, added)
+    workdir = _same_place(Path.cwd() if terminal is None else settings.root, settings.root)
+    if terminal is None:
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
     command = command_inside(
-        container, argv, workdir=workdir, names=sorted(values), terminal=terminal
-    )
+        container, argv, workdir=workdir, names=sorted(values), terminal=terminal,
+        umask=GROUP_UMASK if settings.cache_shared else "",
+    )  # fmt: skip
     return command, values
 
 

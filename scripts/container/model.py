@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from scripts.crossing.agent import SshFacts
+from scripts.crossing.git import GitFacts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from scripts.crossing.identity import HostUser, Identity
+    from scripts.crossing.mounts import Ground
     from scripts.crossing.paths import Mount
+    from scripts.links.repair import Repaired
     from scripts.settings.values import Port
 
 SERVICE = "dev"
@@ -24,6 +29,8 @@ INPUTS_LABEL = "slipway.inputs"
 WANTED_LABEL = "slipway.wanted-base"
 """What BASE_IMAGE said, where ``BASE_LABEL`` names what stood in for it."""
 PLAN_LABEL = "slipway.plan"
+PORTS_LABEL = "slipway.ports"
+"""What PORTS said when the container was made, where other ports may have had to do."""
 
 
 class Gpu(Enum):
@@ -36,12 +43,18 @@ class Gpu(Enum):
 
 @dataclass(frozen=True)
 class EngineFacts:
-    """What the engine says about itself. ``compose_version`` is empty without the plugin."""
+    """What the engine says about itself.
+
+    ``compose_version`` is empty without the plugin, ``kernel`` the release that containers run on,
+    ``desktop`` whether it is Docker Desktop, whose containers run in a virtual machine.
+    """
 
     version: str
     rootless: bool
     gpu: Gpu
     compose_version: str
+    kernel: str = ""
+    desktop: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,13 +82,16 @@ class ContainerFacts:
 class Observed:
     """All facts that a plan needs, gathered in one place.
 
+    ``groups`` are the groups by which the person may use the directories that are mounted;
     ``files`` maps the names of the files that go into the image or the service to their text;
-    ``base`` is the image that ``base_name`` names, ``None`` where it is not local yet.
+    ``base`` is the image that ``base_name`` names, ``None`` where it is not local yet; ``taken``
+    are the places on the host where a port might be published, but where something listens.
     """
 
     engine: EngineFacts
     user: HostUser
-    home: Path
+    ground: Ground
+    groups: tuple[int, ...]
     aws_directory: Path | None
     ca_bundle: Path | None
     proxies: tuple[str, ...]
@@ -84,6 +100,9 @@ class Observed:
     base: ImageFacts | None
     image: ImageFacts | None
     container: ContainerFacts | None
+    taken: frozenset[Port] = frozenset()
+    git: GitFacts = field(default_factory=GitFacts, repr=False)
+    ssh: SshFacts = field(default_factory=SshFacts, repr=False)
 
 
 class Action(Enum):
@@ -108,8 +127,10 @@ class Step:
 class ContainerPlan:
     """What the container will be, and what has to be done for it.
 
-    ``overlay`` is the text of ``.slipway/compose.yml``. ``steps`` is empty where the container
-    runs already, as planned. ``notes`` are choices that a person should know of.
+    ``overlay`` is the text of ``.slipway/compose.yml``, ``files`` that of what git and ssh read
+    inside, by path in the workspace, ``agent`` the SSH agent that is passed on, and ``lent`` the
+    remotes for which the host's credentials are. ``steps`` is empty where the container runs
+    already, as planned. ``notes`` are choices that a person should know of.
     """
 
     root: Path
@@ -118,6 +139,7 @@ class ContainerPlan:
     workspace: str
     cache_directory: str
     identity: Identity
+    groups: tuple[int, ...]
     mounts: tuple[Mount, ...]
     ports: tuple[Port, ...]
     gpu: Gpu
@@ -127,6 +149,9 @@ class ContainerPlan:
     overlay: str
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+    agent: Path | None = None
+    lent: tuple[str, ...] = ()
 
     def needs(self, action: Action) -> bool:
         """Tell whether ``action`` is one of the steps."""
@@ -146,6 +171,7 @@ class ContainerPlan:
                 "uid": self.identity.uid,
                 "gid": self.identity.gid,
                 "reason": self.identity.reason,
+                "groups": list(self.groups),
             },
             "mounts": [
                 {
@@ -156,14 +182,7 @@ class ContainerPlan:
                 }
                 for mount in self.mounts
             ],
-            "ports": [
-                {
-                    "address": port.host_address,
-                    "host": port.host_port,
-                    "container": port.container_port,
-                }
-                for port in self.ports
-            ],
+            "ports": [port.as_json() for port in self.ports],
             "gpu": self.gpu.value,
             "ca_bundle": str(self.ca_bundle) if self.ca_bundle else None,
             "steps": [{"action": step.action.value, "reason": step.reason} for step in self.steps],
@@ -188,6 +207,7 @@ class Status:
             "health": found.health if found else "",
             "image": self.plan.image,
             "workspace": self.plan.workspace,
+            "ports": [port.as_json() for port in self.plan.ports],
             "up_to_date": not self.plan.steps,
         }
 
@@ -212,10 +232,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Proof:
-    """What was found by asking from inside. ``elapsed_s`` is how long asking took."""
+    """What was found by asking from inside.
+
+    ``elapsed_s`` is how long asking took, ``repaired`` what was mended before, if that was asked.
+    """
 
     checks: tuple[Check, ...]
     elapsed_s: float = field(compare=False, default=0.0)
+    repaired: Repaired | None = None
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -228,6 +252,7 @@ class Proof:
             "schema_version": 1,
             "works": not self.failed,
             "elapsed_s": round(self.elapsed_s, 3),
+            "repaired": self.repaired.as_json() if self.repaired else None,
             "checks": [
                 {
                     "name": check.name,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.container.directories import observe_directories
 from scripts.container.model import (
     BASE_LABEL,
     DEBIAN_BASE_IMAGE,
@@ -15,8 +17,11 @@ from scripts.container.model import (
     Observed,
 )
 from scripts.container.plan import DEVCONTAINER, IMAGE_FILES, SERVICE_FILES, project_name
-from scripts.crossing.identity import observe_host_user
-from scripts.crossing.network import find_ca_bundle, proxy_names
+from scripts.crossing.agent import observe_ssh
+from scripts.crossing.git import observe_git
+from scripts.crossing.identity import groups_of, observe_host_user
+from scripts.crossing.network import find_ca_bundle, proxy_names, taken_ports
+from scripts.crossing.ports import candidates
 from scripts.errors import ToolMissing
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ def observe(
         EngineUnavailable: No engine answers, or it refuses this user.
         ToolMissing: The engine has no compose, or one that is too old.
         SettingsError: ``CA_BUNDLE`` names no bundle.
+        CacheError: The DVC cache cannot be used.
     """
     facts = engine.facts()
     _require_compose(facts.compose_version)
@@ -56,10 +62,16 @@ def observe(
     built = engine.image(f"slipway-dev:{project}")
     base_name = base_name or _base_name(settings, built.labels if built else {}, engine)
     aws_directory = Path.home() / ".aws"
+    user = observe_host_user(root)
+    git = observe_git(root, environ)
+    ground = replace(
+        observe_directories(settings, facts.kernel), git=git.outside(), git_borrowed=git.borrowed
+    )
     return Observed(
         engine=facts,
-        user=observe_host_user(root),
-        home=Path.home(),
+        user=user,
+        ground=ground,
+        groups=groups_of(user, (root, ground.cache, *_remote_directories(settings))),
         aws_directory=aws_directory if aws_directory.is_dir() else None,
         ca_bundle=find_ca_bundle(settings.container.ca_bundle, environ),
         proxies=proxy_names(environ),
@@ -68,6 +80,9 @@ def observe(
         base=engine.image(base_name),
         image=built,
         container=engine.container(project, SERVICE),
+        git=git,
+        ssh=observe_ssh(environ),
+        taken=taken_ports(candidates(settings.container.ports)),
     )
 
 
@@ -77,6 +92,11 @@ def text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+
+
+def _remote_directories(settings: Settings) -> list[Path]:
+    named = [remote.directory for remote in settings.dvc.remotes]
+    return [path for path in (*named, *settings.configured.directories.values()) if path]
 
 
 def _base_name(settings: Settings, labels: Mapping[str, str], engine: Engine) -> str:

@@ -14,11 +14,12 @@ from scripts.container.model import (
     BASE_LABEL,
     INPUTS_LABEL,
     PLAN_LABEL,
+    PORTS_LABEL,
     SERVICE,
     WANTED_LABEL,
     Gpu,
 )
-from scripts.crossing.git import git_environment
+from scripts.crossing.agent import DESKTOP_SOCKET, ssh_environment
 from scripts.crossing.network import CA_TARGET, trust_environment
 from scripts.errors import SettingsError
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from scripts.settings.values import Port
 
 OVERLAY = ".slipway/compose.yml"
+UMASK_VARIABLE = "SLIPWAY_UMASK"
+"""What shells inside set their umask to; see the Dockerfile."""
+GROUP_UMASK = "0002"
 METADATA_LABEL = "devcontainer.metadata"
 """Where VS Code looks when it attaches to a container; see containers.dev, "image metadata"."""
 
@@ -48,11 +52,15 @@ def render_overlay(
     editor: Mapping[str, object],
     workspace: str,
     identity: Identity,
+    groups: Sequence[int],
+    shared: bool,
     mounts: Sequence[Mount],
     ports: Sequence[Port],
+    wanted_ports: str,
     shm_size: str,
     gpu: Gpu,
     ca_bundle: Path | None,
+    desktop: bool = False,
 ) -> str:
     """Return the overlay's text; pure.
 
@@ -68,14 +76,26 @@ def render_overlay(
         editor: What an editor that attaches shall know; see :func:`editor_metadata`.
         workspace: The working directory inside.
         identity: The user inside.
+        groups: Further groups of the user inside.
+        shared: Whether a group shares the DVC cache, so that files made inside are for it too.
         mounts: All bind mounts.
         ports: All published ports.
+        wanted_ports: What the settings say of them; see :func:`describe_ports`.
         shm_size: Size of /dev/shm, as Docker reads it.
         gpu: How the engine offers a GPU.
         ca_bundle: The host's certificates, ``None`` where it has none.
+        desktop: Whether Docker Desktop shows an SSH agent.
     """
-    environment = {**git_environment(workspace), "SLIPWAY_WORKSPACE": workspace}
+    environment = {
+        **ssh_environment(workspace, desktop=desktop),
+        "SLIPWAY_WORKSPACE": workspace,
+        # What DVC knows of files that it has hashed shall outlive the container.
+        "DVC_SITE_CACHE_DIR": f"{workspace}/.slipway/dvc",
+        **({UMASK_VARIABLE: GROUP_UMASK} if shared else {}),
+    }
     volumes = [_bind(str(mount.source), mount.target, mount.read_only) for mount in mounts]
+    if desktop:
+        volumes.append(_bind(DESKTOP_SOCKET, DESKTOP_SOCKET, read_only=False))
     if ca_bundle is not None:
         environment.update(trust_environment())
         volumes.append(_bind(str(ca_bundle), CA_TARGET, read_only=True))
@@ -86,6 +106,7 @@ def render_overlay(
         METADATA_LABEL: json.dumps([editor]),
     }
     args = {**build_args, **dict.fromkeys(proxies)}
+    own = {PLAN_LABEL: fingerprint, PORTS_LABEL: wanted_ports}
     lines = [
         "# Written by `./inv up` and `./inv plan` for this machine; edit .env instead.",
         f"name: {_text(project)}",
@@ -95,8 +116,9 @@ def render_overlay(
         "    build:",
         f"      args: {_text(args)}",
         f"      labels: {_text(labels)}",
-        f"    labels: {_text({PLAN_LABEL: fingerprint, **_devcontainer_labels(root)})}",
+        f"    labels: {_text({**own, **_devcontainer_labels(root)})}",
         f"    user: {_text(f'{identity.uid}:{identity.gid}')}",
+        *([f"    group_add: {_text([str(gid) for gid in groups])}"] if groups else []),
         f"    working_dir: {_text(workspace)}",
         f"    environment: {_text(environment)}",
         "    volumes: !override",
@@ -162,6 +184,11 @@ def _bind(source: str, target: str, read_only: bool) -> dict[str, object]:  # no
         "read_only": read_only,
         "bind": {"create_host_path": False},
     }
+
+
+def describe_ports(ports: Sequence[Port]) -> str:
+    """Return the ports of the settings as one text, to compare with those of another time."""
+    return ",".join(_published(port) for port in ports)
 
 
 def _published(port: Port) -> str:

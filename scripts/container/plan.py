@@ -10,20 +10,27 @@ from typing import TYPE_CHECKING
 from scripts.container.model import (
     INPUTS_LABEL,
     PLAN_LABEL,
+    PORTS_LABEL,
     Action,
     ContainerPlan,
     Gpu,
     Step,
 )
-from scripts.container.overlay import editor_metadata, render_overlay
+from scripts.container.overlay import describe_ports, editor_metadata, render_overlay
+from scripts.crossing.agent import KNOWN_HOSTS, agent_fix
+from scripts.crossing.credentials import credential_helper, http_remotes
+from scripts.crossing.git_config import CONFIG, RECENT_CONFIG, plan_git_config, ssh_remotes
 from scripts.crossing.identity import Identity, choose_identity
-from scripts.crossing.paths import Mount, plan_mounts, workspace_target
+from scripts.crossing.mounts import plan_mounts
+from scripts.crossing.paths import Mount, workspace_target
+from scripts.crossing.ports import choose_ports, moved_notes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.container.model import Observed
     from scripts.settings import Settings
+    from scripts.settings.values import Port
 
 IMAGE_FILES = ("Dockerfile", ".dockerignore", "environment.lock")
 """What the image is made from; everything else reaches the container through a mount."""
@@ -48,8 +55,19 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
     image = f"slipway-dev:{project}"
     workspace = workspace_target(root)
     identity = choose_identity(observed.user, rootless=observed.engine.rootless)
-    mounts = _mounts(settings, observed, identity)
+    planned = plan_mounts(settings, observed.ground)
+    mounts = _mounts(planned.mounts, observed, identity)
+    groups = () if observed.engine.rootless else _groups(observed, identity)
+    lends = settings.container.git_credentials and not observed.engine.desktop
+    git = plan_git_config(
+        observed.git,
+        workspace=workspace,
+        home=observed.ground.home,
+        visible=[mount.source for mount in planned.mounts],
+        helper=credential_helper(workspace) if lends else "",
+    )
     gpu = observed.engine.gpu if settings.container.gpu == "auto" else Gpu.NONE
+    ports = _ports(settings, observed)
     build_args = {
         "BASE_IMAGE": observed.base_name,
         "USERNAME": identity.username,
@@ -80,11 +98,15 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
             editor=editor,
             workspace=workspace,
             identity=identity,
+            groups=groups,
+            shared=settings.cache_shared,
             mounts=mounts,
-            ports=settings.container.ports,
+            ports=ports,
+            wanted_ports=describe_ports(settings.container.ports),
             shm_size=settings.container.shm_size,
             gpu=gpu,
             ca_bundle=observed.ca_bundle,
+            desktop=_shows_agent(observed),
         )
 
     service_files = {name: observed.files.get(name, "") for name in SERVICE_FILES}
@@ -94,22 +116,73 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
         project=project,
         image=image,
         workspace=workspace,
-        cache_directory=str(settings.dvc.cache_dir or f"{workspace}/.dvc/cache"),
+        cache_directory=_cache_directory(settings, workspace),
         identity=identity,
+        groups=groups,
         mounts=mounts,
-        ports=settings.container.ports,
+        ports=ports,
         gpu=gpu,
         base_name=observed.base_name,
         ca_bundle=observed.ca_bundle,
         inputs=inputs,
         overlay=overlay(fingerprint),
         steps=_steps(observed, inputs, fingerprint),
-        notes=_notes(settings, observed, identity, gpu),
+        notes=(
+            *_notes(settings, observed, identity, gpu),
+            *moved_notes(ports, observed.taken),
+            *planned.notes,
+            *git.notes,
+            *_ssh_notes(observed),
+        ),
+        files={
+            CONFIG: git.text,
+            RECENT_CONFIG: git.recent,
+            KNOWN_HOSTS: observed.ssh.known_hosts,
+        },
+        agent=observed.ssh.agent,
+        lent=http_remotes(observed.git) if lends else (),
     )
 
 
-def _mounts(settings: Settings, observed: Observed, identity: Identity) -> tuple[Mount, ...]:
-    mounts = plan_mounts(settings, observed.home)
+def _ssh_notes(observed: Observed) -> tuple[str, ...]:
+    """Return what is wrong with the agent, if the repository or its signing needs one."""
+    ssh, remotes = observed.ssh, ssh_remotes(observed.git)
+    if not ssh.why_not or not (remotes or observed.git.signing_key):
+        return ()
+    needed = f"git remote {', '.join(remotes)}" if remotes else "signing"
+    return (f"{ssh.why_not}, and {needed} needs one inside: {agent_fix(ssh)}, then `./inv up`",)
+
+
+def _ports(settings: Settings, observed: Observed) -> tuple[Port, ...]:
+    wanted, container = settings.container.ports, observed.container
+    published = container.ports if container is not None else ()
+    made_for = container.labels.get(PORTS_LABEL) if container is not None else None
+    return choose_ports(
+        wanted,
+        taken=observed.taken,
+        held=published if container is not None and container.running else (),
+        kept=published if made_for == describe_ports(wanted) else (),
+    )
+
+
+def _cache_directory(settings: Settings, workspace: str) -> str:
+    own = settings.root / ".dvc" / "cache"
+    directory = settings.cache_directory
+    return f"{workspace}/.dvc/cache" if directory == own else str(directory)
+
+
+def _groups(observed: Observed, identity: Identity) -> tuple[int, ...]:
+    """Return the groups to add: of the person's own, those that a mounted directory is open to."""
+    sockets = (0,) if _shows_agent(observed) else ()  # see DESKTOP_SOCKET
+    return tuple(gid for gid in (*observed.groups, *sockets) if gid != identity.gid)
+
+
+def _shows_agent(observed: Observed) -> bool:
+    """Tell whether Docker Desktop shows the agent: on Windows it does not."""
+    return observed.engine.desktop and observed.user.uid is not None
+
+
+def _mounts(mounts: tuple[Mount, ...], observed: Observed, identity: Identity) -> tuple[Mount, ...]:
     if observed.aws_directory is None:
         return mounts
     home = "/root" if identity.uid == 0 else f"/home/{identity.username}"
@@ -150,6 +223,11 @@ def _notes(settings: Settings, observed: Observed, identity: Identity, gpu: Gpu)
         notes.append(f"CPU only: {why}")
     else:
         notes.append(f"GPU: all of them, through the engine's {gpu.value}")
+    if settings.container.git_credentials and observed.engine.desktop:
+        notes.append(
+            "GIT_CREDENTIALS=host has no effect: no socket of this machine reaches into the "
+            "virtual machine of Docker Desktop"
+        )
     wide = [port for port in settings.container.ports if port.host_address != "127.0.0.1"]
     notes += [
         f"port {port.host_port} is published on {port.host_address}: "

@@ -17,7 +17,7 @@ from scripts.container.plan import project_name
 from scripts.errors import CommandFailed, ContainerError, SettingsError, ToolMissing
 from scripts.progress import SilentProgress
 from scripts.settings import ContainerSettings, DvcSettings, Settings
-from scripts.settings.values import Port
+from scripts.settings.values import parse_ports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OVERLAY = Path(".slipway") / "compose.yml"
@@ -116,12 +116,12 @@ def test_a_first_start_that_fails_leaves_nothing_half_done(
     assert not (settings.root / OVERLAY).exists()
 
 
-def test_a_taken_port_is_named_before_anything_is_done(
+def test_a_taken_port_that_was_asked_for_is_named_before_anything_is_done(
     settings: Settings, engine: MemoryEngine
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        ports = (Port(8888, number),)
+        ports = parse_ports(f"{number}:8888")
         blocked = dataclasses.replace(
             settings, container=ContainerSettings("base:3.9", ports=ports)
         )
@@ -129,6 +129,30 @@ def test_a_taken_port_is_named_before_anything_is_done(
             up(blocked, engine)
     assert "PORTS" in caught.value.hint
     assert "build" not in engine.changes
+
+
+def test_a_taken_port_gets_a_neighbour_and_keeps_it(
+    settings: Settings, engine: MemoryEngine
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        blocked = dataclasses.replace(
+            settings, container=ContainerSettings("base:3.9", ports=parse_ports(str(number)))
+        )
+        (port,) = up(blocked, engine).ports
+        assert number < port.host_port <= number + 20
+        assert (port.container_port, port.instead_of) == (number, number)
+        again = up(blocked, engine)
+        assert (again.steps, again.ports) == ((), (port,))
+        assert any(f"port {number} is taken by another program" in note for note in again.notes)
+    later = up(blocked, engine)
+    assert (later.steps, later.ports) == ((), (port,)), "the other program ended"
+    assert any(f"port {number} was taken when" in note for note in later.notes)
+    described = bringup.read_status(blocked, engine).as_json()["ports"]
+    assert described == [{"address": "127.0.0.1", "host": port.host_port,
+                          "container": number, "instead_of": number}]  # fmt: skip
+    bringup.take_down(blocked, engine, SilentProgress())
+    assert [port.host_port for port in up(blocked, engine).ports] == [number]
 
 
 def test_a_cache_directory_that_is_not_there_is_named(

@@ -128,6 +128,24 @@ def test_a_taken_port_is_named_and_the_container_goes_on_running(workspace: Work
     assert "Nothing to do" in said(workspace.up()), "a failed up leaves nothing behind"
 
 
+def test_a_taken_port_gets_a_free_neighbour_and_keeps_it(workspace: Workspace) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        workspace.write_env(PORTS=str(number))
+        assert f"port {number} is taken by another program" in said(workspace.up())
+        (port,) = workspace.json("status")["ports"]
+        assert (port["container"], port["instead_of"]) == (number, number)
+        bound = workspace.inspect()["HostConfig"]["PortBindings"][f"{number}/tcp"]
+        assert bound == [{"HostIp": "127.0.0.1", "HostPort": str(port["host"])}]
+        assert f"127.0.0.1:{port['host']} -> {number} (instead of {number})" in said(
+            workspace.inv("status")
+        )
+        before = workspace.container_id()
+        assert "Nothing to do" in said(workspace.up())
+    assert "Nothing to do" in said(workspace.up()), "it ended; the container stays as it is"
+    assert workspace.container_id() == before
+
+
 def test_a_failed_build_leaves_the_container_running(workspace: Workspace) -> None:
     workspace.up()
     before = workspace.container_id()

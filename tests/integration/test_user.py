@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs("docker")
 def test_files_made_inside_belong_to_the_person_outside(adas_workspace: Workspace) -> None:
     adas_workspace.up()
     plan = adas_workspace.json("plan")
-    assert plan["user"] == {"name": "dev", "uid": 1234, "gid": 1234, "reason": ""}
+    assert plan["user"] == {"name": "dev", "uid": 1234, "gid": 1234, "reason": "", "groups": []}
     script = "id -un; echo x > made-inside; git config user.name; mkdir -p ~/.cache && echo home"
     done = adas_workspace.inv("exec", "--", "sh", "-c", script)
     assert said(done) == "dev home"

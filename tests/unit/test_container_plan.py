@@ -21,7 +21,10 @@ from scripts.container.model import (
     Observed,
 )
 from scripts.container.plan import plan_container, project_name
+from scripts.crossing.agent import SshFacts
+from scripts.crossing.git import GitEntry, GitFacts
 from scripts.crossing.identity import HostUser
+from scripts.crossing.mounts import Ground
 from scripts.settings import ContainerSettings, Settings
 from scripts.settings.values import Port, parse_ports
 
@@ -30,7 +33,8 @@ SETTINGS = Settings(ROOT, ContainerSettings(ports=parse_ports("8888,16006:6006")
 FRESH = Observed(
     engine=EngineFacts("26.1", rootless=False, gpu=Gpu.NONE, compose_version="2.26.1"),
     user=HostUser(1234, 1234, 1234, 1234),
-    home=Path("/home/ada"),
+    ground=Ground(Path("/home/ada"), ROOT / ".dvc" / "cache"),
+    groups=(),
     aws_directory=None,
     ca_bundle=Path("/etc/ca.pem"),
     proxies=("HTTPS_PROXY",),
@@ -177,7 +181,33 @@ def test_the_plan_for_programs_is_json() -> None:
     plan = plan_container(SETTINGS, FRESH)
     content = json.loads(json.dumps(plan.as_json()))
     assert content["schema_version"] == 1
-    assert content["user"] == {"name": "dev", "uid": 1234, "gid": 1234, "reason": ""}
+    wanted = {"name": "dev", "uid": 1234, "gid": 1234, "reason": "", "groups": []}
+    assert content["user"] == wanted
     assert [step["action"] for step in content["steps"]] == [
         "build the image", "create the container",
     ]  # fmt: skip
+
+
+def test_docker_desktop_shows_the_agent_in_its_virtual_machine() -> None:
+    desktop = dataclasses.replace(FRESH, engine=dataclasses.replace(FRESH.engine, desktop=True))
+    plan = plan_container(SETTINGS, desktop)
+    socket = "/run/host-services/ssh-auth.sock"
+    assert json.loads(overlay_line(plan, "    environment: "))["SSH_AUTH_SOCK"] == socket
+    assert f'"source": "{socket}"' in plan.overlay
+    assert plan.groups == (0,), "the socket belongs to root's group"
+    lent = Settings(ROOT, ContainerSettings(git_credentials=True))
+    assert any("GIT_CREDENTIALS" in note for note in plan_container(lent, desktop).notes)
+    usual = plan_container(SETTINGS, FRESH)
+    assert socket not in usual.overlay
+    names = json.loads(overlay_line(usual, "    environment: "))
+    assert names["SSH_AUTH_SOCK"] == "/workspace/.slipway/ssh/agent.sock"
+
+
+def test_an_agent_that_is_missing_is_told_where_a_remote_needs_one() -> None:
+    remote = GitEntry("local", "remote.origin.url", "git@example.com:ada/x.git")
+    missing = dataclasses.replace(FRESH, ssh=SshFacts(why_not="no SSH agent runs in this shell"))
+    assert not [note for note in plan_container(SETTINGS, missing).notes if "agent" in note]
+    needed = dataclasses.replace(missing, git=GitFacts(entries=(remote,)))
+    (note,) = [note for note in plan_container(SETTINGS, needed).notes if "agent" in note]
+    assert "origin" in note
+    assert "`eval $(ssh-agent) && ssh-add`" in note

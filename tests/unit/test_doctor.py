@@ -32,8 +32,8 @@ SEEN = {
 def plan_for(root: Path, gpu: Gpu = Gpu.NONE) -> ContainerPlan:
     return ContainerPlan(
         root=root, project="p", image="i", workspace=str(root), cache_directory="/w/.dvc/cache",
-        identity=Identity("dev", 1234, 1234), mounts=(), ports=(), gpu=gpu, base_name="b",
-        ca_bundle=None, inputs="", overlay="", steps=(),
+        identity=Identity("dev", 1234, 1234), groups=(), mounts=(), ports=(), gpu=gpu,
+        base_name="b", ca_bundle=None, inputs="", overlay="", steps=(),
     )  # fmt: skip
 
 

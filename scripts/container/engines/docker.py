@@ -65,6 +65,8 @@ class DockerEngine:
             rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
             gpu=_gpu(info),
             compose_version=_compose_version(),
+            kernel=info.get("KernelVersion") or "",
+            desktop="Docker Desktop" in (info.get("OperatingSystem") or ""),
         )
 
     def image(self, name: str) -> ImageFacts | None:

@@ -7,6 +7,7 @@ It keeps the contract of :class:`scripts.container.engine.Engine`, lies on reque
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from scripts.container.model import (
     BASE_LABEL,
     INPUTS_LABEL,
     PLAN_LABEL,
+    PORTS_LABEL,
     SERVICE,
     WANTED_LABEL,
     ContainerFacts,
@@ -26,6 +28,7 @@ from scripts.container.model import (
 from scripts.container.overlay import OVERLAY
 from scripts.errors import CommandFailed
 from scripts.process import Completed
+from scripts.settings.values import parse_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +37,9 @@ if TYPE_CHECKING:
     from scripts.container.engine import Follow
 
 _VERBS = ("build", "run", "up", "stop", "rm", "down")
-_FACTS = EngineFacts(version="26.1.5", rootless=False, gpu=Gpu.NONE, compose_version="2.26.1")
+_FACTS = EngineFacts(
+    version="26.1.5", rootless=False, gpu=Gpu.NONE, compose_version="2.26.1", kernel="6.1.0"
+)
 
 
 @dataclass
@@ -111,11 +116,15 @@ class MemoryEngine:
             }
             self._add_image(image, labels)
         elif verb == "up":
-            labels = {PLAN_LABEL: _value(overlay, rf'"{PLAN_LABEL}": "(.*?)"')}
+            labels = {
+                key: _value(overlay, rf'"{key}": "(.*?)"') for key in (PLAN_LABEL, PORTS_LABEL)
+            }
+            ports = json.loads(_value(overlay, r"^    ports: !override (.*)$"))
             identifier = f"container-{next(self._numbers)}"
             self.containers[project, SERVICE] = ContainerFacts(
                 identifier, f"{project}-{SERVICE}-1", running=True, health="",
                 image_id=self.images[image].image_id, labels=labels,
+                ports=parse_ports(",".join(ports) or "none"),
             )  # fmt: skip
         elif verb in ("down", "rm"):
             self.containers.pop((project, SERVICE), None)

@@ -1,0 +1,53 @@
+// Opens what standard input names in a real Chromium and prints what a person would see there.
+const { chromium } = require("playwright-core");
+
+const SEEN = {
+  // Runs the first cell of the notebook that the address opens; returns what the kernel printed.
+  async cell(page) {
+    const cell = page.locator(".jp-Notebook .jp-CodeCell").first();
+    const output = cell.locator(".jp-OutputArea-output pre").first();
+    // A cell that is run before the kernel is wired to the notebook is not run: as a person would.
+    for (let attempt = 0; attempt < 12; attempt++) {
+      await cell.locator(".cm-content").click();
+      await page.keyboard.press("Control+Enter");
+      const came = await output.waitFor({ timeout: 5000 }).then(() => true, () => false);
+      if (came) return (await output.textContent()).trim();
+    }
+    throw new Error("the cell printed nothing");
+  },
+
+  // Waits for the chart of the scalar and the points in it; returns what a pointer over it shows.
+  async curve(page, { tag }) {
+    const card = page.locator("scalar-card", { hasText: tag }).first();
+    await card.locator("line-chart svg path, line-chart canvas").first().waitFor();
+    await card.locator("line-chart").hover();
+    // It hangs in a layer above the page.
+    const row = page.locator("tr.tooltip-row").first();
+    await row.waitFor();
+    return (await row.textContent()).replace(/\s+/g, " ").trim();
+  },
+};
+
+async function main() {
+  const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
+  const browser = await chromium.launch({
+    executablePath: asked.chromium,
+    args: ["--no-sandbox", "--no-proxy-server"],
+  });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(60000);
+  try {
+    await page.goto(asked.url);
+    console.log(await SEEN[asked.kind](page, asked));
+  } catch (error) {
+    if (asked.screenshot) await page.screenshot({ path: asked.screenshot });
+    throw error;
+  } finally {
+    await browser.close();
+  }
+}
+
+main().catch((error) => {
+  console.error(String(error));
+  process.exit(1);
+});

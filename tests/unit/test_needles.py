@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from scripts.container.known_secrets import known_secrets
+from scripts.container.leaks import Finding, LeakReport
+from scripts.container.needles import BASE64, PLAIN, QUOTED, Hit, Needles, Secret, searched
+from scripts.container.places import Place
+from scripts.errors import ContainerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VALUE = "wJalr/XUtn+FEMI<K7&MDENG$bPx"
+NEEDLES = Needles([Secret("KEY", VALUE), Secret("OTHER", "another-value")])
+
+
+@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("after", range(4))
+def test_base64_is_found_in_any_company(before: int, after: int) -> None:
+    text = b"u" * before + VALUE.encode() + b"x" * after
+    for encoded in (base64.b64encode(text), base64.urlsafe_b64encode(text)):
+        assert NEEDLES.find([b"Authorization: Basic " + encoded]) == {Hit("KEY", BASE64)}
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        (VALUE, PLAIN),
+        (quote(VALUE), QUOTED),
+        (quote(VALUE, safe=""), QUOTED),
+        (json.dumps(VALUE), PLAIN),
+        (VALUE.replace("$", "$$"), "escaped"),
+        (VALUE.replace("<", "\\u003c").replace("&", "\\u0026"), "escaped"),  # as docker prints it
+    ],
+)
+def test_every_form_is_found(text: str, form: str) -> None:
+    assert NEEDLES.find([b"before " + text.encode() + b" after"]) == {Hit("KEY", form)}
+
+
+@pytest.mark.parametrize("cut", range(len(VALUE) + 6))
+def test_a_value_is_found_across_the_borders_of_chunks(cut: int) -> None:
+    data = b"...." + VALUE.encode() + b"...."
+    assert NEEDLES.find([data[:cut], data[cut:]]) == {Hit("KEY", PLAIN)}
+    assert NEEDLES.find([data[at : at + 1] for at in range(len(data))]) == {Hit("KEY", PLAIN)}
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    assert not NEEDLES.find([VALUE[:-1].encode(), b"-", VALUE.encode()[1:]])
+    assert not Needles([]).find([VALUE.encode()])
+
+
+def test_two_keys_with_one_value_are_both_named() -> None:
+    needles = Needles([Secret("A", "the-same-value"), Secret("B", "the-same-value")])
+    assert needles.find([b"the-same-value"]) == {Hit("A", PLAIN), Hit("B", PLAIN)}
+
+
+def test_a_short_value_is_not_searched_and_its_key_is_told() -> None:
+    assert searched([Secret("A", "1234567"), Secret("B", "12345678")]) == (
+        (Secret("B", "12345678"),),
+        ("A",),
+    )
+
+
+def test_every_source_of_secrets_is_known(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("HF_TOKEN=hidden-by-the-environment\nAWS_REGION=eu-central-1\n")
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text(
+        "[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = of/default\n"
+        "[work]\naws_session_token = of-work%\nregion = us-east-1\n"
+    )
+    environ = {
+        "HF_TOKEN": "of-the-environment",
+        "HTTPS_PROXY": "http://ada:p%40ss-word@proxy.test:3128",
+        "http_proxy": "ada:plain-word@proxy.test:3128",
+        "NO_PROXY": "localhost,[::1",
+        "UNKNOWN_TOKEN": "not-ours",
+    }
+    assert {
+        (secret.key, secret.value) for secret in known_secrets(tmp_path, environ, tmp_path)
+    } == {
+        ("HF_TOKEN", "hidden-by-the-environment"),
+        ("HF_TOKEN", "of-the-environment"),
+        ("HTTPS_PROXY", "p%40ss-word"),
+        ("HTTPS_PROXY", "p@ss-word"),
+        ("http_proxy", "plain-word"),
+        ("aws_access_key_id of default", "AKIAEXAMPLE"),
+        ("aws_secret_access_key of default", "of/default"),
+        ("aws_session_token of work", "of-work%"),
+    }
+
+
+def test_no_secret_shows_itself() -> None:
+    assert VALUE not in repr(Secret("KEY", VALUE))
+
+
+def test_a_finding_names_key_and_place_and_fails() -> None:
+    place = Place("image layers", 10, {"layer 1, file /x": frozenset({Hit("KEY", PLAIN)})})
+    report = LeakReport(("KEY",), (), (place,))
+    assert report.findings == (Finding("KEY", "layer 1, file /x", PLAIN),)
+    assert report.as_json()["works"] is False
+    with pytest.raises(ContainerError, match="KEY"):
+        report.require_clean()
+
+
+def test_what_could_not_be_searched_is_no_clean_bill() -> None:
+    report = LeakReport(("KEY",), (), (Place("x/", 0, unsearched=("x/y: Permission denied",)),))
+    assert report.as_json()["works"] is False
+    with pytest.raises(ContainerError, match="x/y: Permission denied"):
+        report.require_clean()
