@@ -221,20 +221,27 @@ def run_attended(
     return Completed(tuple(argv), started.returncode, "", stderr)
 
 
-def start_detached(argv: Sequence[str]) -> None:
+def start_detached(argv: Sequence[str], *, stdin: str = "") -> None:
     """Start a program that goes on when this process and its terminal have gone.
+
+    Args:
+        argv: The program and its arguments.
+        stdin: What it can read, no longer than a pipe holds (4 KiB everywhere).
 
     Raises:
         ToolMissing: The program is not installed.
     """
     nothing = subprocess.DEVNULL
     try:
-        subprocess.Popen(
-            list(argv), cwd="/", stdin=nothing, stdout=nothing, stderr=nothing,
-            start_new_session=True,
+        started = subprocess.Popen(
+            list(argv), cwd="/", stdin=subprocess.PIPE if stdin else nothing, stdout=nothing,
+            stderr=nothing, start_new_session=True, text=True,
         )  # fmt: skip
     except FileNotFoundError as error:
         raise _missing(argv[0], None) from error
+    if started.stdin is not None:
+        with started.stdin as pipe:
+            pipe.write(stdin)
 
 
 def become(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> NoReturn:

@@ -19,7 +19,7 @@ from scripts.container.plan import (
     plan_container,
     project_name,
 )
-from scripts.crossing.agent import end_relay, forward_agent
+from scripts.crossing.agent import forward_agent, stop_forwarding
 from scripts.crossing.credentials import forget_credentials, lend_credentials
 from scripts.crossing.network import require_free
 from scripts.crossing.paths import check_sources
@@ -165,7 +165,7 @@ def take_down(settings: Settings, engine: Engine, progress: Progress) -> None:
     if not (settings.root / OVERLAY).exists():
         progress.say("There is nothing to take down.")
         return
-    end_relay(settings.root)
+    stop_forwarding(settings.root)
     forget_credentials(settings.root)
     with progress.phase("stopping the container"):
         engine.compose(settings.root, ["--profile", "*", "down", "--remove-orphans"])

@@ -6,18 +6,14 @@ login, and to mount it would mean a new container each time: docs/decisions/git-
 
 from __future__ import annotations
 
-import os
 import socket
-import stat
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts import process
-from scripts.crossing.identity import served_owner
 from scripts.crossing.paths import WORKSPACE_LINK
+from scripts.crossing.relays import answers, start_relay
 from scripts.report import write_text
 
 if TYPE_CHECKING:
@@ -30,10 +26,8 @@ DESKTOP_SOCKET = "/run/host-services/ssh-auth.sock"
 """Where Docker Desktop shows the agent of macOS in its virtual machine, which no socket of the
 workspace reaches; it belongs to root's group."""
 _UPSTREAM = ".slipway/ssh/agent"
-_RELAY = Path(__file__).with_name("relay.py")
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 _TIMEOUT_S = 3
-_START_S = 5
 _LIST_KEYS = b"\x00\x00\x00\x01\x0b"
 _KEYS_ANSWER = 12  # SSH_AGENT_IDENTITIES_ANSWER of draft-miller-ssh-agent
 
@@ -101,18 +95,10 @@ def forward_agent(root: Path, agent: Path | None) -> bool:
     if sys.platform != "linux":  # no socket crosses into a virtual machine
         return False
     listening = root / RELAY_SOCKET
-    if agent is None or (_text(root / _UPSTREAM) == str(agent) and _answers(listening)):
-        return _answers(listening)
-    listening.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    listening.parent.chmod(0o755)  # known_hosts is read inside; the socket has its own mode
-    listening.unlink(missing_ok=True)
+    if agent is None or (_text(root / _UPSTREAM) == str(agent) and answers(listening)):
+        return answers(listening)
     write_text(root / _UPSTREAM, str(agent))
-    command = [sys.executable, "-I", str(_RELAY), str(listening), str(agent)]
-    process.start_detached([*command, *map(str, served_owner(root) or ())])
-    end = time.monotonic() + _START_S
-    while not _answers(listening) and time.monotonic() < end:
-        time.sleep(0.02)
-    return _answers(listening)
+    return start_relay(root, listening, f"unix:{agent}")
 
 
 def follow_agent(root: Path, environ: Mapping[str, str]) -> None:
@@ -122,7 +108,7 @@ def follow_agent(root: Path, environ: Mapping[str, str]) -> None:
         forward_agent(root, Path(named))
 
 
-def end_relay(root: Path) -> None:
+def stop_forwarding(root: Path) -> None:
     """Take the relay's socket away, on which it ends."""
     (root / RELAY_SOCKET).unlink(missing_ok=True)
 
@@ -137,23 +123,6 @@ def _count_keys(agent: Path) -> int:
     if len(answer) < 5 or answer[0] != _KEYS_ANSWER:
         raise ValueError("it is no SSH agent")
     return int.from_bytes(answer[1:5], "big")
-
-
-def _answers(listening: Path) -> bool:
-    """Tell whether a process listens; a socket without one refuses."""
-    try:
-        if not stat.S_ISSOCK(listening.stat().st_mode):
-            return False
-        directory = os.open(listening.parent, os.O_RDONLY)
-        try:
-            with socket.socket(socket.AF_UNIX) as attempt:
-                attempt.settimeout(1)
-                attempt.connect(f"/proc/self/fd/{directory}/{listening.name}")
-        finally:
-            os.close(directory)
-    except OSError:
-        return False
-    return True
 
 
 def _text(path: Path) -> str:

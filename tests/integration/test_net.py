@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,8 @@ def test_each_row_says_which_layer_failed(connected: Workspace) -> None:
     done = connected.inv("net", env=keys)
     assert done.returncode == 4, said(done)
     assert done.stderr.count("HINT ") == 1
-    rows = {row["name"]: row for row in connected.json("net")["rows"]}
+    printed = json.loads(connected.inv("net", "--json", env=keys).stdout)
+    rows = {row["name"]: row for row in printed["rows"]}
     assert {name: row["layer"] for name, row in rows.items()} == {
         "name resolution": "",
         "package index": "",
@@ -58,9 +60,8 @@ def test_each_row_says_which_layer_failed(connected: Workspace) -> None:
         "git remote closed": "TCP",
         "DVC remote hdd": "",
         "DVC remote absent": "answer",
-        "DVC remote closed": rows["DVC remote closed"]["layer"],
-    }
-    assert rows["DVC remote closed"]["layer"] in ("TCP", "auth"), "no answer, or no credentials"
+        "DVC remote closed": "TCP",
+    }, rows
     assert all(row["hint"] for row in rows.values() if row["layer"])
     assert all(row["elapsed_s"] <= 11 for row in rows.values())
     assert ":pw@" not in said(done), "credentials in an address are not shown"
