@@ -10,7 +10,9 @@
 #
 # No `syntax` line: it would make BuildKit pull a frontend, and a site without a registry has none.
 #
-# Behind a proxy that breaks TLS open: `--secret id=ca,src=BUNDLE.pem`. No layer holds it.
+# Behind a proxy that breaks TLS open: `--secret id=ca,src=BUNDLE.pem`. A package index of your own,
+# with its password: `--secret id=index,env=PIP_INDEX_URL`; further ones: `id=extra_index`. No layer
+# holds any of them.
 ARG BASE_IMAGE=python:3.9-slim-bookworm
 
 
@@ -58,7 +60,21 @@ END
 # uv and setuptools at the versions and with the hashes of the lock, and how uv is called.
 FROM python AS installer
 RUN --mount=type=bind,from=pins,source=/tools.txt,target=/pins.txt \
-    --mount=type=secret,id=ca <<'END'
+    --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index <<'END'
+mkdir /opt/installer
+cat >/opt/installer/indexes <<'INDEXES'
+# Sourced: names the package indexes of the build's secrets, if there are any, to pip and to uv.
+if [ -s /run/secrets/index ]; then
+    PIP_INDEX_URL=$(cat /run/secrets/index)
+    export PIP_INDEX_URL UV_DEFAULT_INDEX="$PIP_INDEX_URL"
+fi
+if [ -s /run/secrets/extra_index ]; then
+    # uv's may have names, NAME=URL, which pip does not know.
+    PIP_EXTRA_INDEX_URL=$(sed -E 's/(^|[[:space:]])[A-Za-z0-9_-]+=/\1/g' /run/secrets/extra_index)
+    export PIP_EXTRA_INDEX_URL UV_INDEX="$PIP_EXTRA_INDEX_URL"
+fi
+INDEXES
+. /opt/installer/indexes
 if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
 python3 -m venv /opt/bootstrap
 /opt/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir \
@@ -67,6 +83,7 @@ cat >/opt/installer/install <<'INSTALL'
 #!/bin/sh -eu
 # install PINS: make /opt/environment and put the packages of one part of the lock into it.
 if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi
+. /opt/installer/indexes
 # The user inside has the host's uid, which is only known in the last step. Handing the venv over
 # with chown would write its 8 GB a second time, so it is everybody's from the start.
 umask 0
@@ -88,7 +105,7 @@ FROM python AS big
 RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer \
     --mount=type=bind,from=pins,source=/big.txt,target=/pins.txt \
     --mount=type=cache,target=/root/.cache/uv \
-    --mount=type=secret,id=ca \
+    --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index \
     /opt/installer/install /pins.txt
 
 
@@ -96,7 +113,7 @@ FROM python AS rest
 RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer \
     --mount=type=bind,from=pins,source=/rest.txt,target=/pins.txt \
     --mount=type=cache,target=/root/.cache/uv \
-    --mount=type=secret,id=ca \
+    --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index \
     /opt/installer/install /pins.txt
 
 
@@ -126,7 +143,7 @@ FROM system AS environment
 RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer \
     --mount=type=bind,from=pins,source=/heavy.txt,target=/pins.txt \
     --mount=type=cache,target=/root/.cache/uv \
-    --mount=type=secret,id=ca \
+    --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index \
     /opt/installer/install /pins.txt
 COPY --from=big /opt/environment /opt/environment
 COPY --from=rest /opt/environment /opt/environment

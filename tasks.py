@@ -72,7 +72,7 @@ def plan(_: Context, json: bool = False, write: bool = False) -> None:
         settings, docker = bringup.connect(ROOT)
         planned = bringup.make_plan(settings, docker)
         if write:
-            planned = bringup.write_plan(planned, settings, docker, progress)
+            planned = bringup.prepare_for_editor(planned, settings, docker, progress)
         console.show_result(planned, view.plan_view, as_json=json)
 
 

@@ -11,6 +11,7 @@ from scripts.container.engine import ImageRefused, ImageUnreachable
 from scripts.container.model import BASE_LABEL, INPUTS_LABEL, PLAN_LABEL, Gpu
 from scripts.container.overlay import render_overlay
 from scripts.crossing.identity import Identity
+from scripts.crossing.network_plan import NetworkPlan
 from scripts.crossing.paths import Mount
 from scripts.errors import SlipwayError
 from scripts.report import write_text
@@ -53,7 +54,7 @@ class EngineContract:
             image=IMAGE,
             build_args={"BASE_IMAGE": base},
             wanted_base=base,
-            proxies=(),
+            network=NetworkPlan(),
             inputs="inputs",
             fingerprint=fingerprint,
             editor={},

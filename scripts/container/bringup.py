@@ -23,6 +23,7 @@ from scripts.crossing.agent import forward_agent, stop_forwarding
 from scripts.crossing.credentials import forget_credentials, lend_credentials
 from scripts.crossing.network import require_free
 from scripts.crossing.paths import check_sources
+from scripts.crossing.proxies import forward_proxies, stop_proxies
 from scripts.errors import ContainerError, SlipwayError
 from scripts.report import write_text
 from scripts.settings import Settings, read_settings
@@ -84,9 +85,24 @@ def write_plan(
         if text_of(plan.root / name) != text:
             write_text(plan.root / name, text, mode=0o644)
     forward_agent(plan.root, plan.agent)
+    forward_proxies(plan.root, plan.relayed, anew=True)
     for trouble in lend_credentials(plan.root, plan.lent):
         progress.say(trouble)
     enrol(settings)
+    return plan
+
+
+def prepare_for_editor(
+    plan: ContainerPlan, settings: Settings, engine: Engine, progress: Progress
+) -> ContainerPlan:
+    """Do what an editor cannot do before it brings the container up by itself; return the plan.
+
+    It builds with compose too, which knows a package index of ``.env`` or of the environment, but
+    none that only a file of pip's names: that build is done here.
+    """
+    plan = write_plan(plan, settings, engine, progress)
+    if plan.needs(Action.BUILD) and settings.network.indexes.by_file:
+        image.build_image(engine, settings, progress)
     return plan
 
 
@@ -111,12 +127,14 @@ def apply_plan(
         if plan.steps:
             require_free(plan.ports, held=ports_of(before), key="PORTS")
         if plan.needs(Action.BUILD):
-            image.build_image(engine, plan.root, progress)
+            image.build_image(engine, settings, progress)
         if plan.steps:
             if before is not None and before.running:
                 _rehearse(plan, engine, progress)
             with progress.phase("starting the container"):
                 engine.compose(plan.root, ["up", "--detach", "--no-build", SERVICE])
+        if plan.needs(Action.RECREATE):  # one for packets of another size may be left
+            engine.drop_networks(plan.project)
         return plan, _require_started(plan, engine)
     except (SlipwayError, KeyboardInterrupt):
         _restore(plan, before, overlay_before, engine)
@@ -153,7 +171,7 @@ def build(
         plan = write_plan(plan, settings, engine, progress)
         image.require_python(plan.base_name, engine)
         options = ("--no-cache",) if no_cache else ()
-        image.build_image(engine, plan.root, progress, options=options)
+        image.build_image(engine, settings, progress, options=options)
     except (SlipwayError, KeyboardInterrupt):
         if overlay_before:
             write_text(plan.root / OVERLAY, overlay_before)
@@ -166,9 +184,11 @@ def take_down(settings: Settings, engine: Engine, progress: Progress) -> None:
         progress.say("There is nothing to take down.")
         return
     stop_forwarding(settings.root)
+    stop_proxies(settings.root)
     forget_credentials(settings.root)
     with progress.phase("stopping the container"):
         engine.compose(settings.root, ["--profile", "*", "down", "--remove-orphans"])
+        engine.drop_networks(project_name(settings.root))
     progress.say("The container is gone; its image, its volumes and the workspace are kept.")
 
 

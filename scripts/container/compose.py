@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scripts import process
@@ -9,7 +10,7 @@ from scripts.container.overlay import OVERLAY
 from scripts.errors import CommandFailed, ContainerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from scripts.container.engine import Follow
@@ -28,6 +29,14 @@ _MEANINGS = (  # what compose or a build prints, what it means, what helps
      "Check the DNS of this machine and of its container engine."),
     ("temporary failure in name resolution", "The build cannot resolve names.",
      "Check the DNS of this machine and of its container engine."),
+    ("407 proxy authentication required", "The proxy refuses the build: it wants an account.",
+     "Set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT in the environment or .env."),
+    ("received http code 407 from proxy", "The proxy refuses the build: it wants an account.",
+     "Set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT in the environment or .env."),
+    ("status code: 401", "The package index refuses the build: it wants an account.",
+     "Put it into the address: PIP_INDEX_URL=https://USER:PASSWORD@HOST/simple, or into ~/.netrc."),
+    ("certificate has expired", "A server's certificate, or its issuer's, has expired.",
+     "Ask for a new one; CA_BUNDLE in .env names the certificates that the build trusts."),
     ("certificate verify failed", "The build does not trust the certificate of a server.",
      "Behind a proxy that opens TLS, set CA_BUNDLE in .env to the PEM file your company gives."),
 )  # fmt: skip
@@ -45,9 +54,15 @@ def compose_command(root: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def run_compose(
-    root: Path, arguments: Sequence[str], *, follow: Follow = None
+    root: Path,
+    arguments: Sequence[str],
+    *,
+    follow: Follow = None,
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> process.Completed:
     """Run compose and return what it printed; ``follow`` gets each line as it is printed.
+
+    ``secrets`` are variables that it gets beside those of the environment.
 
     Raises:
         ContainerError: It failed for a reason that is known; the hint says what helps.
@@ -56,8 +71,8 @@ def run_compose(
     try:
         if follow is not None:
             command = compose_command(root, ["--progress", "plain", *arguments])
-            return process.run_followed(command, follow=follow, cwd=root)
-        return process.run(compose_command(root, arguments), cwd=root)
+            return process.run_followed(command, follow=follow, cwd=root, env=secrets)
+        return process.run(compose_command(root, arguments), cwd=root, env=secrets)
     except CommandFailed as error:
         raise explain(error) from error
 

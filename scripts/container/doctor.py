@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from scripts.settings import Settings
 
 _PROBE = Path(__file__).with_name("probe.py")
-_INDEX_KEYS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _TIMEOUT_S = 120
 _HINTS = {
     "user": "`./inv build` makes the image for the user that you are now.",
@@ -46,7 +45,6 @@ def prove(
     plan: ContainerPlan,
     container: ContainerFacts,
     engine: Engine,
-    environ: Mapping[str, str] = os.environ,
 ) -> Proof:
     """Ask the running container; never trust what starting it said.
 
@@ -54,7 +52,6 @@ def prove(
         plan: What was planned: the user, the workspace, the mounts.
         container: The container to ask.
         engine: The engine that it runs on.
-        environ: Names the package index that is asked, as pip and uv read it.
 
     Raises:
         ContainerError: The container does not answer at all; with its last log lines.
@@ -71,7 +68,7 @@ def prove(
         "token_file": f"{plan.workspace}/.slipway/{token_file.name}",
         "answer_file": f"{plan.workspace}/.slipway/{answer_file.name}",
         "cache_dir": plan.cache_directory,
-        "index_url": next((environ[key] for key in _INDEX_KEYS if environ.get(key)), ""),
+        "index_url": plan.index_url,
     }
     answer_file.unlink(missing_ok=True)
     write_text(token_file, token)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 from scripts.errors import ContainerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from scripts.container.model import ContainerFacts, EngineFacts, ImageFacts
@@ -69,13 +70,24 @@ class Engine(Protocol):
     def logs(self, container_id: str, *, lines: int) -> str:
         """Return the last lines that a container printed."""
 
-    def compose(self, root: Path, arguments: Sequence[str], *, follow: Follow = None) -> Completed:
+    def drop_networks(self, project: str) -> None:
+        """Remove the project's networks that no container is on."""
+
+    def compose(
+        self,
+        root: Path,
+        arguments: Sequence[str],
+        *,
+        follow: Follow = None,
+        secrets: Mapping[str, str] = MappingProxyType({}),
+    ) -> Completed:
         """Run compose on the workspace's files and return what it printed.
 
         Args:
             root: The workspace.
             arguments: What compose shall do.
             follow: Gets each line as it is printed: for long work.
+            secrets: Variables that its files name beside those of the environment.
 
         Raises:
             ContainerError: It failed for a reason that is known; the hint says what helps.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from scripts.container.engine import Engine
     from scripts.progress import Progress
+    from scripts.settings import Settings
 
 DEBIAN_SUITE = "bullseye"
 """The Debian release whose python3 is 3.9."""
@@ -223,9 +224,19 @@ def build_step(line: str) -> str:
 
 
 def build_image(
-    engine: Engine, root: Path, progress: Progress, *, options: tuple[str, ...] = ()
+    engine: Engine,
+    settings: Settings,
+    progress: Progress,
+    *,
+    options: tuple[str, ...] = (),
 ) -> None:
     """Build the service's image from ``Dockerfile`` and the overlay.
+
+    Args:
+        engine: The engine that builds.
+        settings: Name the workspace and the package indexes, whose passwords are secrets.
+        progress: Told each step.
+        options: Of compose's ``build``.
 
     Raises:
         ContainerError: The build failed for a known reason.
@@ -240,4 +251,7 @@ def build_image(
             progress.say(step)
 
     with progress.phase("building the image"):
-        engine.compose(root, ["build", *options, SERVICE], follow=follow)
+        engine.compose(
+            settings.root, ["build", *options, SERVICE], follow=follow,
+            secrets=settings.network.indexes.for_build(),
+        )  # fmt: skip

@@ -16,19 +16,20 @@ from urllib.parse import quote
 
 from scripts import process
 from scripts.container.bringup import connect, find_running
+from scripts.container.model import BY_VALUE, PROXIES_LABEL, RELAYED, SERVICES_BESIDE
 from scripts.container.overlay import GROUP_UMASK
-from scripts.container.services import SERVICES
 from scripts.crossing.agent import follow_agent
-from scripts.crossing.network import no_proxy_inside
 from scripts.crossing.paths import workspace_target
+from scripts.crossing.proxies import forward_proxies, plan_proxies
 from scripts.errors import SettingsError
 from scripts.links.answers import Answers
-from scripts.settings.env_file import KNOWN_KEYS
+from scripts.settings.env_file import PASSED_INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from scripts.container.model import ContainerFacts
+    from scripts.crossing.proxies import RelayedProxy
     from scripts.progress import Progress
     from scripts.settings import Settings
 
@@ -92,9 +93,11 @@ def hand_over(
     if is_inside():
         process.become(argv)
     settings, engine = connect(root)
+    container = find_running(root, engine)
     follow_agent(root, os.environ)
+    follow_proxies(settings, container)
     environ = {**os.environ, **added}
-    command, values = _prepared(settings, find_running(root, engine), argv, environ, tuple(added))
+    command, values = _prepared(settings, container, argv, environ, tuple(added))
     process.become(command, env=values)
 
 
@@ -189,13 +192,31 @@ def worker_command(request: Mapping[str, Any], module: str = WORKER) -> list[str
     return ["python", "-m", module, json.dumps(request)]
 
 
+def follow_proxies(settings: Settings, container: ContainerFacts) -> tuple[RelayedProxy, ...]:
+    """See that the relays which the container was made for still run: a restart ends them."""
+    if container.labels.get(PROXIES_LABEL) != RELAYED:
+        return ()
+    plan = plan_proxies(settings.network, services=SERVICES_BESIDE, sockets_cross=True)
+    forward_proxies(settings.root, plan.relayed, anew=False)
+    return plan.relayed
+
+
 def values_inside(
-    settings: Settings, environ: Mapping[str, str], added: Sequence[str] = ()
+    settings: Settings,
+    container: ContainerFacts,
+    environ: Mapping[str, str],
+    added: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Return the variables that a command inside gets; secrets are among them."""
-    names = (*KNOWN_KEYS, *_TERMINAL_KEYS, *added)
+    """Return the variables that a command inside gets; secrets are among them.
+
+    A proxy is not, but where no relay can keep its password outside: the container has it.
+    """
+    names = (*PASSED_INSIDE, *_TERMINAL_KEYS, *added)
     passed = {key: environ[key] for key in names if environ.get(key)}
-    values = {**settings.passed, **passed, **no_proxy_inside(environ, SERVICES)}
+    values = {**settings.network.indexes.for_commands(), **settings.passed, **passed}
+    if container.labels.get(PROXIES_LABEL) == BY_VALUE:
+        plan = plan_proxies(settings.network, services=SERVICES_BESIDE, sockets_cross=False)
+        values.update(plan.by_value)
     if settings.dvc.cache_dir is not None:  # inside, a symbolic link to it would lead nowhere
         values["DVC_CACHE_DIR"] = str(settings.dvc.cache_dir)
     return values
@@ -214,7 +235,7 @@ def _prepared(
 
     A program's command runs in the workspace, a person's where the person is.
     """
-    values = values_inside(settings, environ, added)
+    values = values_inside(settings, container, environ, added)
     workdir = _same_place(Path.cwd() if terminal is None else settings.root, settings.root)
     if terminal is None:
         terminal = sys.stdin.isatty() and sys.stdout.isatty()

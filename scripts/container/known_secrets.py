@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from scripts.container.needles import Secret
-from scripts.container.net import INDEX_KEYS
-from scripts.settings.env_file import PROXY_KEYS, SECRET_KEYS, read_env_file
+from scripts.settings.env_file import INDEX_KEYS, PROXY_KEYS, SECRET_KEYS, read_env_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scripts.crossing.agent import SshFacts
 from scripts.crossing.git import GitFacts
+from scripts.crossing.routes import Routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from scripts.crossing.identity import HostUser, Identity
     from scripts.crossing.mounts import Ground
     from scripts.crossing.paths import Mount
+    from scripts.crossing.proxies import RelayedProxy
     from scripts.links.repair import Repaired
     from scripts.settings.values import Port
 
 SERVICE = "dev"
 """The service of docker-compose.yml that a person works in."""
+OBJECT_STORE = "object-store"
+SERVICES_BESIDE = (OBJECT_STORE,)
+"""The other services; their names are their host names inside."""
 PYTHON_VERSION = (3, 9)
 DEBIAN_BASE_IMAGE = "slipway-base:python3.9-bullseye"
 """What the base that Slipway makes itself is called."""
@@ -31,6 +36,9 @@ WANTED_LABEL = "slipway.wanted-base"
 PLAN_LABEL = "slipway.plan"
 PORTS_LABEL = "slipway.ports"
 """What PORTS said when the container was made, where other ports may have had to do."""
+PROXIES_LABEL = "slipway.proxies"
+"""How a container reaches the host's proxies, where that needs help at run time: one of these."""
+RELAYED, BY_VALUE = "relayed", "by value"
 
 
 class Gpu(Enum):
@@ -46,7 +54,8 @@ class EngineFacts:
     """What the engine says about itself.
 
     ``compose_version`` is empty without the plugin, ``kernel`` the release that containers run on,
-    ``desktop`` whether it is Docker Desktop, whose containers run in a virtual machine.
+    ``desktop`` whether it is Docker Desktop, ``in_vm`` whether containers run in a virtual machine,
+    as they do there and on every system but Linux.
     """
 
     version: str
@@ -55,6 +64,7 @@ class EngineFacts:
     compose_version: str
     kernel: str = ""
     desktop: bool = False
+    in_vm: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,13 +104,13 @@ class Observed:
     groups: tuple[int, ...]
     aws_directory: Path | None
     ca_bundle: Path | None
-    proxies: tuple[str, ...]
     files: Mapping[str, str]
     base_name: str
     base: ImageFacts | None
     image: ImageFacts | None
     container: ContainerFacts | None
     taken: frozenset[Port] = frozenset()
+    routes: Routes = field(default_factory=Routes)
     git: GitFacts = field(default_factory=GitFacts, repr=False)
     ssh: SshFacts = field(default_factory=SshFacts, repr=False)
 
@@ -128,9 +138,10 @@ class ContainerPlan:
     """What the container will be, and what has to be done for it.
 
     ``overlay`` is the text of ``.slipway/compose.yml``, ``files`` that of what git and ssh read
-    inside, by path in the workspace, ``agent`` the SSH agent that is passed on, and ``lent`` the
-    remotes for which the host's credentials are. ``steps`` is empty where the container runs
-    already, as planned. ``notes`` are choices that a person should know of.
+    inside, by path in the workspace, ``agent`` the SSH agent that is passed on, ``relayed`` the
+    proxies, and ``lent`` the remotes for which the host's credentials are. ``index_url`` is the
+    package index, without an account; empty for the tools' own default. ``steps`` is empty where
+    the container runs already, as planned. ``notes`` are choices that a person should know of.
     """
 
     root: Path
@@ -152,6 +163,8 @@ class ContainerPlan:
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     agent: Path | None = None
     lent: tuple[str, ...] = ()
+    relayed: tuple[RelayedProxy, ...] = ()
+    index_url: str = ""
 
     def needs(self, action: Action) -> bool:
         """Tell whether ``action`` is one of the steps."""

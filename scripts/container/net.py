@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from scripts.container.inside import ask_inside
+from scripts.crossing.proxies import plan_proxies
 from scripts.crossing.reach import HINTS, Reached
 from scripts.errors import ContainerError
+from scripts.settings.indexes import without_account
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from scripts.container.model import ContainerFacts
+    from scripts.crossing.proxies import RelayedProxy
     from scripts.progress import Progress
     from scripts.settings import Settings
     from scripts.settings.values import Port
 
 INSIDE = "scripts.container.net_inside"
-INDEX_KEYS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _TIMEOUT_S = 5.0
 
 
@@ -76,7 +77,6 @@ def observe_net(
     settings: Settings,
     container: ContainerFacts,
     progress: Progress,
-    environ: Mapping[str, str] = os.environ,
 ) -> NetReport:
     """Try everything from inside at once, and the published ports from here.
 
@@ -84,19 +84,19 @@ def observe_net(
         settings: Name the workspace; its secrets reach the remotes' own programs.
         container: The container that runs.
         progress: Told that it is being tried.
-        environ: Names the package index, as pip and uv read it.
 
     Raises:
         SlipwayError: The inside does not answer.
     """
     request = {
         "call": "net",
-        "index_url": next((environ[key] for key in INDEX_KEYS if environ.get(key)), ""),
+        "index_url": without_account(settings.network.indexes.url),
         "root": str(settings.root),
     }
     with progress.phase("asking from inside"):
         answer = ask_inside(settings, container, request, progress, module=INSIDE)
-    rows = [_row(name, Reached(**found)) for name, found in answer["rows"].items()]
+    proxies = plan_proxies(settings.network, services=(), sockets_cross=True).relayed
+    rows = [_row(name, Reached(**found), proxies) for name, found in answer["rows"].items()]
     listening = frozenset(answer["listening"])
     return NetReport((*rows, *(reach_port(port, listening) for port in container.ports)))
 
@@ -122,6 +122,9 @@ def reach_port(port: Port, listening: frozenset[int]) -> Row:
     return Row(name, "", f"reaches {inside}", elapsed_s)
 
 
-def _row(name: str, found: Reached) -> Row:
-    hint = HINTS[found.layer] if found.layer else ""
-    return Row(name, found.layer, found.seen, found.elapsed_s, hint)
+def _row(name: str, found: Reached, proxies: Sequence[RelayedProxy]) -> Row:
+    """Return a row; proxies are called what they are outside, not what their relays are inside."""
+    seen = found.seen
+    for proxy in proxies:
+        seen = seen.replace(proxy.place_inside, proxy.proxy.place)
+    return Row(name, found.layer, seen, found.elapsed_s, HINTS[found.layer] if found.layer else "")

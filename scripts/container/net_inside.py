@@ -40,7 +40,7 @@ _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=8"
 
 def net(_: Progress, *, index_url: str, root: str) -> dict[str, Any]:
     """Return one row for each thing that work needs the network for, by its name."""
-    index_url = index_url or _default_index()
+    index_url = os.environ.get("PIP_INDEX_URL") or index_url or _default_index()
     asks: dict[str, Callable[[], Reached]] = {
         "name resolution": lambda: _resolve(urlsplit(index_url).hostname or ""),
         "package index": lambda: reach(index_url),

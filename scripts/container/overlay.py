@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING
 
 from scripts.container.model import (
     BASE_LABEL,
+    BY_VALUE,
     INPUTS_LABEL,
     PLAN_LABEL,
     PORTS_LABEL,
+    PROXIES_LABEL,
+    RELAYED,
     SERVICE,
     WANTED_LABEL,
     Gpu,
 )
 from scripts.crossing.agent import DESKTOP_SOCKET, ssh_environment
 from scripts.crossing.network import CA_TARGET, trust_environment
+from scripts.crossing.proxies import with_relays
 from scripts.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.crossing.identity import Identity
+    from scripts.crossing.network_plan import NetworkPlan
     from scripts.crossing.paths import Mount
     from scripts.settings.values import Port
 
@@ -46,7 +51,7 @@ def render_overlay(
     image: str,
     build_args: Mapping[str, str],
     wanted_base: str,
-    proxies: Sequence[str],
+    network: NetworkPlan,
     inputs: str,
     fingerprint: str,
     editor: Mapping[str, object],
@@ -70,7 +75,7 @@ def render_overlay(
         image: The name that the built image gets.
         build_args: What the Dockerfile is told.
         wanted_base: The base image of the settings, for which another one may stand in.
-        proxies: Names of the proxy variables that the build takes from the environment.
+        network: What build and container are told of the network.
         inputs: The hash of everything that the image is made from.
         fingerprint: The hash of everything that the container is made from.
         editor: What an editor that attaches shall know; see :func:`editor_metadata`.
@@ -92,6 +97,7 @@ def render_overlay(
         # What DVC knows of files that it has hashed shall outlive the container.
         "DVC_SITE_CACHE_DIR": f"{workspace}/.slipway/dvc",
         **({UMASK_VARIABLE: GROUP_UMASK} if shared else {}),
+        **network.proxies.environment,
     }
     volumes = [_bind(str(mount.source), mount.target, mount.read_only) for mount in mounts]
     if desktop:
@@ -105,8 +111,11 @@ def render_overlay(
         WANTED_LABEL: wanted_base,
         METADATA_LABEL: json.dumps([editor]),
     }
-    args = {**build_args, **dict.fromkeys(proxies)}
     own = {PLAN_LABEL: fingerprint, PORTS_LABEL: wanted_ports}
+    if network.proxies.relayed:
+        own[PROXIES_LABEL] = RELAYED
+    elif network.proxies.by_value:
+        own[PROXIES_LABEL] = BY_VALUE
     lines = [
         "# Written by `./inv up` and `./inv plan` for this machine; edit .env instead.",
         f"name: {_text(project)}",
@@ -114,7 +123,7 @@ def render_overlay(
         f"  {SERVICE}:",
         f"    image: {_text(image)}",
         "    build:",
-        f"      args: {_text(args)}",
+        *_build_lines(build_args, network),
         f"      labels: {_text(labels)}",
         f"    labels: {_text({**own, **_devcontainer_labels(root)})}",
         f"    user: {_text(f'{identity.uid}:{identity.gid}')}",
@@ -125,14 +134,47 @@ def render_overlay(
         *(f"      - {_text(volume)}" for volume in volumes),
         f"    ports: !override {_text([_published(port) for port in ports])}",
         f"    shm_size: {_text(shm_size)}",
+        *_command_lines(network, workspace),
+        *([f"    dns: {_text(network.dns_servers)}"] if network.dns_servers else []),
         *_gpu_lines(gpu),
         "  object-store:",
         "    build:",
-        f"      args: {_text({'BASE_IMAGE': build_args['BASE_IMAGE'], **dict.fromkeys(proxies)})}",
+        *_build_lines({"BASE_IMAGE": build_args["BASE_IMAGE"]}, network),
+        *_network_lines(project, network),
     ]
+    secrets: dict[str, object] = {
+        name: {"environment": variable} for name, variable in network.build_secrets.items()
+    }
     if ca_bundle is not None:
-        lines += ["secrets:", "  ca:", f"    file: {_text(str(ca_bundle))}"]
+        secrets["ca"] = {"file": str(ca_bundle)}
+    lines.append(f"secrets: {_text(secrets)}")
     return "\n".join(lines) + "\n"
+
+
+def _build_lines(build_args: Mapping[str, str], network: NetworkPlan) -> list[str]:
+    lines = [f"      args: {_text({**build_args, **network.build_proxies})}"]
+    if network.build_secrets:
+        lines.append(f"      secrets: {_text(list(network.build_secrets))}")
+    if network.build_on_host:
+        lines.append("      network: host")
+    return lines
+
+
+def _command_lines(network: NetworkPlan, workspace: str) -> list[str]:
+    """Return what the container runs, where it is more than docker-compose.yml's waiting."""
+    if not network.proxies.relayed:
+        return []
+    waiting = with_relays(["sleep", "infinity"], network.proxies.relayed, workspace)
+    return [f"    command: {_text(waiting)}"]
+
+
+def _network_lines(project: str, network: NetworkPlan) -> list[str]:
+    """Return the network's size of packets; its name tells it, as compose changes no network."""
+    if network.mtu is None:
+        return []
+    options = {"com.docker.network.driver.mtu": str(network.mtu)}
+    own = {"name": f"{project}_mtu{network.mtu}", "driver_opts": options}
+    return [f"networks: {_text({'default': own})}"]
 
 
 def editor_metadata(devcontainer: str, identity: Identity, workspace: str) -> dict[str, object]:

@@ -11,6 +11,7 @@ from scripts.container.model import (
     INPUTS_LABEL,
     PLAN_LABEL,
     PORTS_LABEL,
+    SERVICES_BESIDE,
     Action,
     ContainerPlan,
     Gpu,
@@ -22,8 +23,10 @@ from scripts.crossing.credentials import credential_helper, http_remotes
 from scripts.crossing.git_config import CONFIG, RECENT_CONFIG, plan_git_config, ssh_remotes
 from scripts.crossing.identity import Identity, choose_identity
 from scripts.crossing.mounts import plan_mounts
+from scripts.crossing.network_plan import plan_network
 from scripts.crossing.paths import Mount, workspace_target
 from scripts.crossing.ports import choose_ports, moved_notes
+from scripts.settings.indexes import without_account
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +69,14 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
         visible=[mount.source for mount in planned.mounts],
         helper=credential_helper(workspace) if lends else "",
     )
+    network = plan_network(
+        settings.network,
+        observed.routes,
+        services=SERVICES_BESIDE,
+        in_vm=observed.engine.in_vm,
+        rootless=observed.engine.rootless,
+        engine_version=observed.engine.version,
+    )
     gpu = observed.engine.gpu if settings.container.gpu == "auto" else Gpu.NONE
     ports = _ports(settings, observed)
     build_args = {
@@ -92,7 +103,7 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
             image=image,
             build_args=build_args,
             wanted_base=settings.container.base_image,
-            proxies=observed.proxies,
+            network=network,
             inputs=inputs,
             fingerprint=fingerprint,
             editor=editor,
@@ -131,6 +142,7 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
             *_notes(settings, observed, identity, gpu),
             *moved_notes(ports, observed.taken),
             *planned.notes,
+            *network.notes,
             *git.notes,
             *_ssh_notes(observed),
         ),
@@ -141,6 +153,8 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
         },
         agent=observed.ssh.agent,
         lent=http_remotes(observed.git) if lends else (),
+        relayed=network.proxies.relayed,
+        index_url=without_account(settings.network.indexes.url),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts.container.bringup import ports_of
+from scripts.container.model import OBJECT_STORE
 from scripts.container.plan import project_name
 from scripts.crossing.network import require_free
 from scripts.settings.values import Port
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
     from scripts.progress import Progress
     from scripts.settings import Settings
 
-OBJECT_STORE = "object-store"
 _CONTAINER_PORT = 8080
-SERVICES = (OBJECT_STORE,)
-"""Their names are their host names inside."""
 DEMO_ENDPOINT = f"http://{OBJECT_STORE}:{_CONTAINER_PORT}"
 """Where the object store is inside; on the host it is published on 127.0.0.1."""
 DEMO_ACCESS_KEY = "slipway:demo"
@@ -44,4 +42,5 @@ def start_object_store(settings: Settings, engine: Engine, progress: Progress) -
             settings.root,
             ["--profile", "demo", "up", "--detach", "--build", "--wait", OBJECT_STORE],
             follow=lambda _line: None,
+            secrets=settings.network.indexes.for_build(),
         )

@@ -16,6 +16,7 @@ from scripts import process
 from scripts.container.bringup import connect, find_running
 from scripts.container.compose import compose_command
 from scripts.container.inside import (
+    follow_proxies,
     hand_over,
     hand_over_task,
     is_inside,
@@ -25,6 +26,7 @@ from scripts.container.inside import (
 from scripts.container.model import SERVICE
 from scripts.crossing.git import git_environment
 from scripts.crossing.paths import workspace_target
+from scripts.crossing.proxies import with_relays
 from scripts.report import write_text
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def hand_over_visiting(root: Path, task: str, *, alone: bool = False) -> None:
     trusted = {"XDG_CONFIG_HOME": f"{workspace}/{_GIT_HOME}"}
     if _sees(engine, container, others, places):
         hand_over(root, task_command(root, task), trusted)
-    _visit(settings, places, trusted, task_command(root, task))
+    _visit(settings, container, places, trusted, task_command(root, task))
 
 
 def render_visit(places: Iterable[Path], trusted: Mapping[str, str]) -> str:
@@ -134,17 +136,23 @@ def _sees(
 
 
 def _visit(
-    settings: Settings, places: Sequence[Path], trusted: Mapping[str, str], argv: Sequence[str]
+    settings: Settings,
+    container: ContainerFacts,
+    places: Sequence[Path],
+    trusted: Mapping[str, str],
+    argv: Sequence[str],
 ) -> NoReturn:
     """Start a container for one command, with ``places`` in sight, and hand the terminal over."""
     root = settings.root
     write_text(root / OVERLAY, render_visit(places, trusted))
-    values = values_inside(settings, os.environ)
+    values = values_inside(settings, container, os.environ)
+    relayed = follow_proxies(settings, container)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     arguments = [
         "--file", str(root / OVERLAY), "--progress", "quiet",
         "run", "--rm", "--no-deps", *([] if terminal else ["--no-TTY"]),
         *(word for name in sorted(values) for word in ("--env", name)),
-        "--workdir", workspace_target(root), SERVICE, *argv,
+        "--workdir", workspace_target(root), SERVICE,
+        *with_relays(argv, relayed, workspace_target(root)),
     ]  # fmt: skip
     process.become(compose_command(root, arguments), env=values)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.crossing.paths import WORKSPACE_LINK
+from scripts.crossing.paths import short_workspace
 from scripts.crossing.relays import answers, start_relay
 from scripts.report import write_text
 
@@ -79,8 +79,7 @@ def ssh_environment(workspace: str, *, desktop: bool = False) -> dict[str, str]:
     """
     if desktop:
         return {"SSH_AUTH_SOCK": DESKTOP_SOCKET}
-    short = workspace if workspace.startswith(f"{WORKSPACE_LINK}/") else WORKSPACE_LINK
-    return {"SSH_AUTH_SOCK": f"{short}/{RELAY_SOCKET}"}
+    return {"SSH_AUTH_SOCK": f"{short_workspace(workspace)}/{RELAY_SOCKET}"}
 
 
 def forward_agent(root: Path, agent: Path | None) -> bool:

@@ -1,4 +1,4 @@
-"""Network: the certificates that the host trusts, its proxies, and which ports are free."""
+"""Network: the certificates that the host trusts, and which of its ports are free."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from scripts.crossing.ports import is_ours
 from scripts.errors import ContainerError, SettingsError
-from scripts.settings.env_file import PROXY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,21 +63,6 @@ def _holds_certificates(path: Path) -> bool:
 def trust_environment() -> dict[str, str]:
     """Return the variables that make Python, requests, git, curl, pip and node trust the bundle."""
     return dict.fromkeys(_TRUST_KEYS, CA_TARGET)
-
-
-def proxy_names(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return which proxy variables are set; compose passes them on by name, so none is written."""
-    return tuple(key for key in PROXY_KEYS if environ.get(key))
-
-
-def no_proxy_inside(environ: Mapping[str, str], services: Sequence[str]) -> dict[str, str]:
-    """Return NO_PROXY with the services beside the container in it; empty without a proxy."""
-    if not proxy_names(environ):
-        return {}
-    listed = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    names = [name for name in listed.split(",") if name]
-    value = ",".join(dict.fromkeys((*names, "localhost", "127.0.0.1", *services)))
-    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def taken_ports(places: Iterable[Port]) -> frozenset[Port]:

@@ -50,6 +50,11 @@ def workspace_target(root: Path) -> str:
     return WORKSPACE_LINK if re.match(r"[A-Za-z]:|\\\\", str(root)) else str(root)
 
 
+def short_workspace(workspace: str) -> str:
+    """Return a short path of the workspace inside: a socket's path is shorter than 108 bytes."""
+    return workspace if workspace.startswith(f"{WORKSPACE_LINK}/") else WORKSPACE_LINK
+
+
 def is_within(path: Path, directory: Path) -> bool:
     """Tell whether ``path`` is ``directory`` or lies below it; pure."""
     return path == directory or directory in path.parents

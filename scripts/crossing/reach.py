@@ -149,10 +149,10 @@ def _ask(parts: SplitResult, timeout_s: float) -> str:
     proxy_parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
     near = _address(proxy_parts) if proxy_parts else (host, port)
     with _connected(*near, timeout_s) as plain:
+        if parts.scheme != "https":
+            return _answer(plain, parts, host, proxy_parts)
         if proxy_parts is not None:
             _tunnel(plain, proxy_parts, host, port)
-        if parts.scheme != "https":
-            return _answer(plain, parts, host)
         try:
             context = ssl.create_default_context()
             with context.wrap_socket(plain, server_hostname=host) as secure:
@@ -177,18 +177,37 @@ def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
 
 def _tunnel(plain: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
     lines = [f"CONNECT {host}:{port} HTTP/1.1", f"Host: {host}:{port}"]
-    if proxy.username is not None:
-        pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-        lines.append(f"Proxy-Authorization: Basic {b64encode(pair.encode()).decode()}")
-    status = _request(plain, lines, "proxy")
+    status, reason = _request(plain, [*lines, *_account(proxy, "Proxy-Authorization")], "proxy")
     if status != 200:
-        where = f"{proxy.hostname}:{proxy.port or 80}"
-        raise _Failed("proxy", f"the proxy {where} refuses ({status})")
+        raise _refusal(proxy, status, reason)
 
 
-def _answer(connection: socket.socket, parts: SplitResult, host: str) -> str:
-    lines = [f"GET {parts.path or '/'} HTTP/1.1", f"Host: {host}", "Connection: close"]
-    status = _request(connection, lines, "answer")
+def _refusal(proxy: SplitResult, status: int, reason: str) -> _Failed:
+    told = f"{status} {reason}".strip()
+    return _Failed("proxy", f"the proxy {proxy.hostname}:{proxy.port or 80} refuses ({told})")
+
+
+def _account(parts: SplitResult, header: str) -> list[str]:
+    """Return the header that carries a URL's account, if it has one; see RFC 7617."""
+    if parts.username is None:
+        return []
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return [f"{header}: Basic {b64encode(pair.encode()).decode()}"]
+
+
+def _answer(
+    connection: socket.socket, parts: SplitResult, host: str, proxy: SplitResult | None = None
+) -> str:
+    """Ask for the page, of the proxy itself if one is given: plain HTTP needs no tunnel."""
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
+    target = bare.geturl() if proxy else bare._replace(scheme="", netloc="").geturl() or "/"
+    lines = [f"GET {target} HTTP/1.1", f"Host: {bare.netloc}", "Connection: close"]
+    lines += _account(parts, "Authorization")
+    if proxy is not None:
+        lines += _account(proxy, "Proxy-Authorization")
+    status, reason = _request(connection, lines, "proxy" if proxy else "answer")
+    if proxy is not None and status in (407, 502):
+        raise _refusal(proxy, status, reason)
     if status in (401, 403):
         raise _Failed("auth", f"{host} answers {status}")
     if status >= 500:
@@ -196,7 +215,8 @@ def _answer(connection: socket.socket, parts: SplitResult, host: str) -> str:
     return f"{host} answers"
 
 
-def _request(connection: socket.socket, lines: list[str], layer: str) -> int:
+def _request(connection: socket.socket, lines: list[str], layer: str) -> tuple[int, str]:
+    """Return the status of the answer, and the words that come with it."""
     try:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         head = b""
@@ -209,10 +229,10 @@ def _request(connection: socket.socket, lines: list[str], layer: str) -> int:
         raise _Failed(layer, "no answer") from error
     except OSError as error:
         raise _Failed(layer, str(error)) from error
-    found = re.match(rb"HTTP/\d(?:\.\d)? (\d{3})", head)
+    found = re.match(rb"HTTP/\d(?:\.\d)? (\d{3})[ ]?([^\r\n]*)", head)
     if not found:
         raise _Failed(layer, "it does not speak HTTP")
-    return int(found[1])
+    return int(found[1]), found[2].decode("latin-1")
 
 
 def _address(parts: SplitResult) -> tuple[str, int]:

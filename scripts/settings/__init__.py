@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING, Callable, TypeVar
 from scripts.errors import SettingsError
 from scripts.settings import values
 from scripts.settings.dvc_config import DvcConfig, read_dvc_config
-from scripts.settings.env_file import KNOWN_KEYS, PASSED_KEYS, SECRET_KEYS, read_env_file
+from scripts.settings.env_file import (
+    KNOWN_KEYS,
+    PASSED_KEYS,
+    PROXY_KEYS,
+    SECRET_KEYS,
+    read_env_file,
+)
+from scripts.settings.indexes import Indexes, read_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scripts.settings.values import Port
+    from scripts.settings.values import Port, Proxy
 
 DEFAULT_BASE_IMAGE = "python:3.9-slim-bookworm"
 DEFAULT_PORTS = "8888,6006"
@@ -45,6 +52,23 @@ class ContainerSettings:
     ca_bundle: Path | None = None
     git_credentials: bool = False
     object_store_port: int = DEFAULT_OBJECT_STORE_PORT
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """How this machine reaches the network.
+
+    ``no_proxy`` is a list separated by commas. ``proxy_names`` are the variables of proxies that
+    are set: their values may hold passwords, so that compose is told only the names.
+    ``dns_servers`` go before those of the machine.
+    """
+
+    http_proxy: Proxy | None = None
+    https_proxy: Proxy | None = None
+    no_proxy: str = ""
+    proxy_names: tuple[str, ...] = ()
+    indexes: Indexes = field(default_factory=Indexes)
+    dns_servers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,7 @@ class Settings:
 
     root: Path
     container: ContainerSettings = field(default_factory=ContainerSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     dvc: DvcSettings = field(default_factory=DvcSettings)
     configured: DvcConfig = field(default_factory=DvcConfig)
     passed: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -163,6 +188,7 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
                 "OBJECT_STORE_PORT", str(DEFAULT_OBJECT_STORE_PORT), values.read_port_number
             ),
         ),
+        network=_read_network(source, environ),
         dvc=DvcSettings(
             cache_dir=source.read("DVC_CACHE_DIR", "", lambda value: _real_path(value, root)),
             cache_shared=source.read(
@@ -185,6 +211,24 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ) -> Settin
             if source.values.get(key)
         },
     )
+
+
+def _read_network(source: _Source, environ: Mapping[str, str]) -> NetworkSettings:
+    return NetworkSettings(
+        http_proxy=_read_proxy(source, "http_proxy"),
+        https_proxy=_read_proxy(source, "https_proxy"),
+        no_proxy=source.text("no_proxy") or source.text("NO_PROXY") or "",
+        proxy_names=tuple(key for key in PROXY_KEYS if source.text(key)),
+        indexes=read_indexes(source.values, environ, Path.home()),
+        dns_servers=source.read("DNS_SERVERS", "", values.read_addresses),
+    )
+
+
+def _read_proxy(source: _Source, key: str) -> Proxy | None:
+    """Read a proxy as curl looks for it: in small letters, in capitals, then that of all."""
+    keys = (key, key.upper(), "all_proxy", "ALL_PROXY")
+    named = next((name for name in keys if source.text(name)), key)
+    return source.read(named, "", values.read_proxy)
 
 
 def _real_path(value: str, root: Path) -> Path | None:

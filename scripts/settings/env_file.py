@@ -10,7 +10,14 @@ from scripts.errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROXY_KEYS = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+PROXY_KEYS = (
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "http_proxy", "https_proxy", "all_proxy", "no_proxy",
+)  # fmt: skip
+INDEX_KEYS = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+"""Who names the package index, the first one that is set; each may hold a password."""
+EXTRA_INDEX_KEYS = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+"""Who names further ones, likewise."""
 SECRET_KEYS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -24,6 +31,7 @@ PASSED_KEYS = ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_
 OWN_KEYS = (
     "BASE_IMAGE",
     "CA_BUNDLE",
+    "DNS_SERVERS",
     "DVC_CACHE_DIR",
     "DVC_CACHE_SHARED",
     "DVC_CACHE_TYPE",
@@ -39,7 +47,9 @@ OWN_KEYS = (
     "PORTS",
     "SHM_SIZE",
 )
-KNOWN_KEYS = (*OWN_KEYS, *SECRET_KEYS, *PASSED_KEYS, *PROXY_KEYS)
+PASSED_INSIDE = (*OWN_KEYS, *SECRET_KEYS, *PASSED_KEYS)
+"""What the environment sets of these, commands inside are given as it is."""
+KNOWN_KEYS = (*PASSED_INSIDE, *PROXY_KEYS, *INDEX_KEYS, *EXTRA_INDEX_KEYS)
 
 
 def read_env_file(path: Path) -> dict[str, str]:

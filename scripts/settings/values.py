@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
 """What DVC's ``cache.type`` may list."""
@@ -33,6 +36,81 @@ class Port:
             "container": self.container_port,
             "instead_of": self.instead_of,
         }
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy: where it listens, and the account that it asks for."""
+
+    scheme: str
+    host: str
+    port: int
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    @property
+    def place(self) -> str:
+        """``HOST:PORT``, which is no secret."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it listens on this machine alone, where a container cannot reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether it is an HTTP proxy, not a SOCKS one."""
+        return self.scheme in ("http", "https")
+
+    @property
+    def authorization(self) -> str:
+        """The value of Proxy-Authorization, empty without an account; see RFC 7617."""
+        if not self.username:
+            return ""
+        return "Basic " + b64encode(f"{self.username}:{self.password}".encode()).decode()
+
+
+def read_proxy(value: str) -> Proxy | None:
+    """Read a proxy's address as curl does: without a scheme it is ``http``; ``None`` for nothing.
+
+    Raises:
+        ValueError: It is no address. The message does not repeat it: it may hold a password.
+    """
+    if not value:
+        return None
+    example = "it is not an address such as http://proxy.example.com:3128"
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        port = parts.port
+    except ValueError:
+        raise ValueError(example) from None  # the cause repeats the address
+    schemes = {"http": 80, "https": 443, "socks4": 1080, "socks5": 1080, "socks5h": 1080}
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ValueError(example)
+    return Proxy(
+        parts.scheme,
+        parts.hostname,
+        port or schemes[parts.scheme],
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+    )
+
+
+def read_addresses(value: str) -> tuple[str, ...]:
+    """Read a list of IP addresses."""
+    found = tuple(part for part in re.split(r"[,\s]+", value) if part)
+    for part in found:
+        try:
+            ipaddress.ip_address(part)
+        except ValueError:
+            raise ValueError(f"'{part}' is not an IP address") from None
+    return found
 
 
 def parse_ports(value: str) -> tuple[Port, ...]:

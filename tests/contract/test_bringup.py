@@ -62,7 +62,7 @@ def test_a_successor_is_rehearsed_before_its_predecessor_goes(
         dataclasses.replace(settings, container=ContainerSettings("base:3.9", shm_size="1gb")),
         engine,
     )
-    assert engine.changes == ["run", "up"]
+    assert engine.changes[:2] == ["run", "up"]
 
 
 @pytest.mark.parametrize("verb", ["build", "run"])

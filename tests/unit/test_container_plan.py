@@ -25,11 +25,13 @@ from scripts.crossing.agent import SshFacts
 from scripts.crossing.git import GitEntry, GitFacts
 from scripts.crossing.identity import HostUser
 from scripts.crossing.mounts import Ground
-from scripts.settings import ContainerSettings, Settings
-from scripts.settings.values import Port, parse_ports
+from scripts.settings import ContainerSettings, NetworkSettings, Settings
+from scripts.settings.values import Port, Proxy, parse_ports
 
 ROOT = Path("/home/ada/my project")
-SETTINGS = Settings(ROOT, ContainerSettings(ports=parse_ports("8888,16006:6006")))
+PROXY = Proxy("http", "proxy.example.com", 3128)
+NETWORK = NetworkSettings(https_proxy=PROXY, proxy_names=("HTTPS_PROXY",))
+SETTINGS = Settings(ROOT, ContainerSettings(ports=parse_ports("8888,16006:6006")), NETWORK)
 FRESH = Observed(
     engine=EngineFacts("26.1", rootless=False, gpu=Gpu.NONE, compose_version="2.26.1"),
     user=HostUser(1234, 1234, 1234, 1234),
@@ -37,7 +39,6 @@ FRESH = Observed(
     groups=(),
     aws_directory=None,
     ca_bundle=Path("/etc/ca.pem"),
-    proxies=("HTTPS_PROXY",),
     files={"Dockerfile": "FROM x", "docker-compose.yml": "services: {}"},
     base_name="python:3.9-slim-bookworm",
     base=ImageFacts("sha256:base", {}),

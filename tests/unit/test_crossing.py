@@ -8,7 +8,7 @@ import pytest
 from scripts.crossing.git import git_environment
 from scripts.crossing.identity import HostUser, Identity, choose_identity
 from scripts.crossing.mounts import Ground, MountPlan, plan_mounts
-from scripts.crossing.network import find_ca_bundle, proxy_names, trust_environment
+from scripts.crossing.network import find_ca_bundle, trust_environment
 from scripts.crossing.paths import check_sources, workspace_target
 from scripts.errors import SettingsError
 from scripts.settings import DvcSettings, RemoteSettings, Settings
@@ -235,8 +235,5 @@ def test_a_chosen_bundle_without_certificates_is_refused(tmp_path: Path) -> None
             find_ca_bundle(path, {})
 
 
-def test_proxies_cross_by_name_so_that_no_password_is_written() -> None:
-    assert proxy_names({"HTTPS_PROXY": "http://me:planted@proxy", "no_proxy": ""}) == (
-        "HTTPS_PROXY",
-    )
+def test_everything_inside_trusts_one_bundle() -> None:
     assert set(trust_environment().values()) == {"/run/slipway/ca.pem"}

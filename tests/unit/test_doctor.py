@@ -61,13 +61,14 @@ class Answering(MemoryEngine):
 
 
 def verdicts(engine: MemoryEngine, plan: ContainerPlan) -> dict[str, Verdict]:
-    proof = doctor.prove(plan, CONTAINER, engine, {})
+    proof = doctor.prove(plan, CONTAINER, engine)
     return {check.name: check.verdict for check in proof.checks}
 
 
 def test_everything_works_when_the_inside_says_what_was_planned(tmp_path: Path) -> None:
     engine = Answering()
-    proof = doctor.prove(plan_for(tmp_path), CONTAINER, engine, {"PIP_INDEX_URL": "http://i.test"})
+    plan = dataclasses.replace(plan_for(tmp_path), index_url="http://i.test")
+    proof = doctor.prove(plan, CONTAINER, engine)
     assert not proof.failed
     doctor.require_works(proof)
     assert engine.asked["index_url"] == "http://i.test"
@@ -77,7 +78,7 @@ def test_everything_works_when_the_inside_says_what_was_planned(tmp_path: Path) 
 def test_what_does_not_work_has_a_hint_and_an_exit_code(tmp_path: Path) -> None:
     engine = Answering()
     engine.broken = {"git": "dubious ownership", "cache": "read-only file system"}
-    proof = doctor.prove(plan_for(tmp_path), CONTAINER, engine, {})
+    proof = doctor.prove(plan_for(tmp_path), CONTAINER, engine)
     assert [check.name for check in proof.failed] == ["git", "cache"]
     assert all(check.hint for check in proof.failed)
     with pytest.raises(ContainerError, match="git, cache") as caught:
@@ -111,7 +112,7 @@ def test_a_gpu_is_asked_for_only_if_planned(tmp_path: Path) -> None:
 
 def test_a_container_that_does_not_answer_shows_its_log(tmp_path: Path) -> None:
     with pytest.raises(ContainerError, match="does not answer") as caught:
-        doctor.prove(plan_for(tmp_path), CONTAINER, MemoryEngine(), {})
+        doctor.prove(plan_for(tmp_path), CONTAINER, MemoryEngine())
     assert "10 lines asked" in caught.value.message
 
 

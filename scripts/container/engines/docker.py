@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scripts import process
@@ -60,13 +62,15 @@ class DockerEngine:
     def _ask_facts(self) -> EngineFacts:
         with _translated():
             info = self._client.info()
+        desktop = "Docker Desktop" in (info.get("OperatingSystem") or "")
         return EngineFacts(
             version=info["ServerVersion"],
             rootless=any("rootless" in option for option in info.get("SecurityOptions") or ()),
             gpu=_gpu(info),
             compose_version=_compose_version(),
             kernel=info.get("KernelVersion") or "",
-            desktop="Docker Desktop" in (info.get("OperatingSystem") or ""),
+            desktop=desktop,
+            in_vm=desktop or sys.platform != "linux",
         )
 
     def image(self, name: str) -> ImageFacts | None:
@@ -138,10 +142,21 @@ class DockerEngine:
         return printed.decode(errors="replace")
 
     def compose(
-        self, root: Path, arguments: Sequence[str], *, follow: Follow = None
+        self,
+        root: Path,
+        arguments: Sequence[str],
+        *,
+        follow: Follow = None,
+        secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> process.Completed:
         """Run compose on the workspace's files."""
-        return run_compose(root, arguments, follow=follow)
+        return run_compose(root, arguments, follow=follow, secrets=secrets)
+
+    def drop_networks(self, project: str) -> None:
+        """Remove the project's networks that no container is on."""
+        label = f"com.docker.compose.project={project}"
+        with _translated():
+            self._client.prune_networks(filters={"label": label})
 
     def execute(
         self,

@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scripts.container.engine import EngineMissing, ImageRefused, ImageUnreachable
@@ -56,6 +57,7 @@ class MemoryEngine:
     images: dict[str, ImageFacts] = field(default_factory=dict)
     containers: dict[tuple[str, str], ContainerFacts] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def facts(self) -> EngineFacts:
@@ -101,8 +103,20 @@ class MemoryEngine:
         """Return nothing: no container ever printed."""
         return f"{container_id}: {lines} lines asked\n"
 
-    def compose(self, root: Path, arguments: Sequence[str], *, follow: Follow = None) -> Completed:
+    def drop_networks(self, project: str) -> None:
+        """Record it: it has no networks."""
+        self.changes.append(f"drop networks of {project}")
+
+    def compose(
+        self,
+        root: Path,
+        arguments: Sequence[str],
+        *,
+        follow: Follow = None,
+        secrets: Mapping[str, str] = MappingProxyType({}),
+    ) -> Completed:
         """Do what ``build``, ``run``, ``up`` and ``down`` do, in memory, by the overlay's text."""
+        self.secrets.update(secrets)
         verb = next(word for word in arguments if word in _VERBS)
         if verb == self.fail_on:
             raise CommandFailed(["docker", "compose", *arguments], 1, f"{verb} failed on purpose")
