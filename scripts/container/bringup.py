@@ -19,6 +19,7 @@ from scripts.container.plan import (
     plan_container,
     project_name,
 )
+from scripts.container.preflight import Preflight, require_index
 from scripts.crossing.agent import forward_agent, stop_forwarding
 from scripts.crossing.credentials import forget_credentials, lend_credentials
 from scripts.crossing.network import require_free
@@ -111,8 +112,17 @@ def apply_plan(
     settings: Settings,
     engine: Engine,
     progress: Progress,
+    *,
+    preflight: Preflight = require_index,
 ) -> tuple[ContainerPlan, ContainerFacts]:
     """Do what the plan says. A container that runs goes on running until its successor can start.
+
+    Args:
+        plan: What to do.
+        settings: Where the plan comes from.
+        engine: The engine to do it with.
+        progress: Told what happens.
+        preflight: Refuses a build that cannot succeed.
 
     Returns:
         The plan as it was carried out (the base's name may have changed) and the container.
@@ -127,6 +137,7 @@ def apply_plan(
         if plan.steps:
             require_free(plan.ports, held=ports_of(before), key="PORTS")
         if plan.needs(Action.BUILD):
+            preflight(settings.network, plan.ca_bundle, progress)
             image.build_image(engine, settings, progress)
         if plan.steps:
             if before is not None and before.running:
@@ -149,6 +160,7 @@ def build(
     *,
     pull: bool = False,
     no_cache: bool = False,
+    preflight: Preflight = require_index,
 ) -> None:
     """Build the image whether or not anything has changed; a running container goes on as it is.
 
@@ -159,6 +171,7 @@ def build(
         progress: Told what happens.
         pull: Ask a registry for the base image first, even if it is here.
         no_cache: Build every layer anew.
+        preflight: Refuses a build that cannot succeed.
 
     Raises:
         SlipwayError: A step failed; the image that was there keeps its name.
@@ -170,6 +183,7 @@ def build(
             plan = make_plan(settings, engine)
         plan = write_plan(plan, settings, engine, progress)
         image.require_python(plan.base_name, engine)
+        preflight(settings.network, plan.ca_bundle, progress)
         options = ("--no-cache",) if no_cache else ()
         image.build_image(engine, settings, progress, options=options)
     except (SlipwayError, KeyboardInterrupt):

@@ -95,7 +95,8 @@ class Observed:
     ``groups`` are the groups by which the person may use the directories that are mounted;
     ``files`` maps the names of the files that go into the image or the service to their text;
     ``base`` is the image that ``base_name`` names, ``None`` where it is not local yet; ``taken``
-    are the places on the host where a port might be published, but where something listens.
+    are the places on the host where a port might be published, but where something listens;
+    ``unread_bundles`` are variables whose file of certificates is of no use.
     """
 
     engine: EngineFacts
@@ -110,6 +111,7 @@ class Observed:
     image: ImageFacts | None
     container: ContainerFacts | None
     taken: frozenset[Port] = frozenset()
+    unread_bundles: tuple[str, ...] = ()
     routes: Routes = field(default_factory=Routes)
     git: GitFacts = field(default_factory=GitFacts, repr=False)
     ssh: SshFacts = field(default_factory=SshFacts, repr=False)

@@ -20,7 +20,7 @@ from scripts.container.plan import DEVCONTAINER, IMAGE_FILES, SERVICE_FILES, pro
 from scripts.crossing.agent import observe_ssh
 from scripts.crossing.git import observe_git
 from scripts.crossing.identity import groups_of, observe_host_user
-from scripts.crossing.network import find_ca_bundle, taken_ports
+from scripts.crossing.network import find_ca_bundle, taken_ports, unread_bundles
 from scripts.crossing.ports import candidates
 from scripts.crossing.routes import observe_routes
 from scripts.errors import ToolMissing
@@ -75,6 +75,7 @@ def observe(
         groups=groups_of(user, (root, ground.cache, *_remote_directories(settings))),
         aws_directory=aws_directory if aws_directory.is_dir() else None,
         ca_bundle=find_ca_bundle(settings.container.ca_bundle, environ),
+        unread_bundles=() if settings.container.ca_bundle else unread_bundles(environ),
         routes=observe_routes(),
         files={name: text_of(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES, DEVCONTAINER)},
         base_name=base_name,

@@ -242,6 +242,10 @@ def _notes(settings: Settings, observed: Observed, identity: Identity, gpu: Gpu)
             "GIT_CREDENTIALS=host has no effect: no socket of this machine reaches into the "
             "virtual machine of Docker Desktop"
         )
+    notes += [
+        f"{named} is no file of certificates that can be read: it is passed over"
+        for named in observed.unread_bundles
+    ]
     wide = [port for port in settings.container.ports if port.host_address != "127.0.0.1"]
     notes += [
         f"port {port.host_port} is published on {port.host_address}: "

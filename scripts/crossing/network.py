@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.crossing.ports import is_ours
+from scripts.crossing.reach import certificates
 from scripts.errors import ContainerError, SettingsError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def find_ca_bundle(chosen: Path | None, environ: Mapping[str, str]) -> Path | No
         environ: Where the usual variables are looked up.
 
     Raises:
-        SettingsError: ``CA_BUNDLE`` names a file that is not there or holds no certificate.
+        SettingsError: ``CA_BUNDLE`` names a file that is not there, holds no certificate, or only
+            some that have expired.
     """
     if chosen is not None:
         if not _holds_certificates(chosen):
@@ -45,12 +47,24 @@ def find_ca_bundle(chosen: Path | None, environ: Mapping[str, str]) -> Path | No
                 f"CA_BUNDLE is {chosen}, which is not a readable PEM file of certificates.",
                 hint="Give the path of a file with -----BEGIN CERTIFICATE----- in it.",
             )
+        found = certificates({"SSL_CERT_FILE": str(chosen)})
+        if found.layer:
+            raise SettingsError(
+                f"CA_BUNDLE is of no use: {found.seen}.",
+                hint="Ask for new certificates, or name another file.",
+            )
         return chosen
     named = [Path(environ[key]) for key in CA_KEYS if environ.get(key)]
     for path in (*named, *map(Path, SYSTEM_BUNDLES)):
         if _holds_certificates(path):
             return path.resolve()
     return None
+
+
+def unread_bundles(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables that name a bundle which cannot be used, as ``NAME=PATH``."""
+    named = ((key, environ[key]) for key in CA_KEYS if environ.get(key))
+    return tuple(f"{key}={path}" for key, path in named if not _holds_certificates(Path(path)))
 
 
 def _holds_certificates(path: Path) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from scripts.crossing.paths import short_workspace
 from scripts.crossing.relays import RELAY, answers, start_relay
@@ -89,9 +88,9 @@ def plan_proxies(
             continue
         near = replace(proxy, host=HOST_NAME) if proxy.is_near else proxy
         if proxy.username:
-            by_value[scheme] = _url(near)
+            by_value[scheme] = near.url
         else:
-            plain[scheme] = _url(near)
+            plain[scheme] = near.url
     if by_value:
         notes.append(
             "the proxy's password reaches commands of `./inv` only, not an editor that attaches: "
@@ -159,13 +158,6 @@ def _needs_relay(proxy: Proxy) -> bool:
 
 def _options(proxy: Proxy) -> list[str]:
     return ["--proxy"] if proxy.speaks_http else []
-
-
-def _url(proxy: Proxy) -> str:
-    account = ""
-    if proxy.username:
-        account = f"{quote(proxy.username, safe='')}:{quote(proxy.password, safe='')}@"
-    return f"{proxy.scheme}://{account}{proxy.place}"
 
 
 def _both_cases(values: Mapping[str, str]) -> dict[str, str]:

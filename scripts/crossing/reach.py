@@ -10,6 +10,7 @@ import re
 import socket
 import ssl
 import time
+import urllib.request
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 TIMEOUT_S = 8.0
 """For each layer; with a slow name and a slow connection together a row stays below 20 s."""
@@ -81,17 +83,26 @@ class _Failed(Exception):
         self.layer = layer
 
 
-def reach(url: str, *, timeout_s: float = TIMEOUT_S) -> Reached:
-    """Ask a web server for a page, through the proxy that the environment names, if it does.
+def reach(
+    url: str,
+    *,
+    proxies: Mapping[str, str] | None = None,
+    ca_bundle: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Reached:
+    """Ask a web server for a page, through a proxy where there is one.
 
     Args:
-        url: ``http://`` or ``https://``.
+        url: ``http://`` or ``https://``; an account in it is used.
+        proxies: HTTP proxies by scheme, and under ``no`` what is reached without; those of the
+            environment if ``None``.
+        ca_bundle: The certificates to trust; those of the environment or the system if ``None``.
         timeout_s: The most that each layer may take.
     """
     started = time.monotonic()
-    parts = urlsplit(url)
+    proxy = proxy_for(url, proxies)
     try:
-        seen = _ask(parts, timeout_s)
+        seen = _ask(urlsplit(url), proxy, ca_bundle, timeout_s)
     except _Failed as error:
         return Reached(error.layer, str(error), time.monotonic() - started)
     return Reached("", seen, time.monotonic() - started)
@@ -110,12 +121,15 @@ def masked(text: str) -> str:
     return _CREDENTIALS.sub("//***@", text)
 
 
-def proxy_for(url: str) -> str:
-    """Return the proxy that the environment names for a URL, empty for none."""
+def proxy_for(url: str, proxies: Mapping[str, str] | None = None) -> str:
+    """Return the proxy for a URL, empty for none; takes the same proxies as :func:`reach`."""
     parts = urlsplit(url)
-    if proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return ""
-    return getproxies().get(parts.scheme, "")
+    host = parts.netloc.rpartition("@")[2]
+    if proxies is None:
+        return "" if proxy_bypass(host) else getproxies().get(parts.scheme, "")
+    # typeshed lacks the half of proxy_bypass that reads NO_PROXY
+    around = urllib.request.proxy_bypass_environment(host, dict(proxies))  # type: ignore[attr-defined]
+    return "" if around else proxies.get(parts.scheme, "")
 
 
 def certificates(environ: Mapping[str, str] = os.environ, *, now_s: float | None = None) -> Reached:
@@ -143,9 +157,8 @@ def certificates(environ: Mapping[str, str] = os.environ, *, now_s: float | None
     return Reached("", seen, time.monotonic() - started)
 
 
-def _ask(parts: SplitResult, timeout_s: float) -> str:
+def _ask(parts: SplitResult, proxy: str, ca_bundle: Path | None, timeout_s: float) -> str:
     host, port = _address(parts)
-    proxy = proxy_for(parts.geturl())
     proxy_parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
     near = _address(proxy_parts) if proxy_parts else (host, port)
     with _connected(*near, timeout_s) as plain:
@@ -154,7 +167,7 @@ def _ask(parts: SplitResult, timeout_s: float) -> str:
         if proxy_parts is not None:
             _tunnel(plain, proxy_parts, host, port)
         try:
-            context = ssl.create_default_context()
+            context = ssl.create_default_context(cafile=ca_bundle)
             with context.wrap_socket(plain, server_hostname=host) as secure:
                 return f"{_answer(secure, parts, host)}, {secure.version()}"
         except ssl.SSLError as error:

@@ -8,7 +8,7 @@ import re
 from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
 """What DVC's ``cache.type`` may list."""
@@ -52,6 +52,14 @@ class Proxy:
     def place(self) -> str:
         """``HOST:PORT``, which is no secret."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Its whole address, password and all."""
+        account = ""
+        if self.username:
+            account = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@"
+        return f"{self.scheme}://{account}{self.place}"
 
     @property
     def is_near(self) -> bool:

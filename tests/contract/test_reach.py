@@ -140,7 +140,28 @@ def test_a_proxy_that_wants_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "407" in found.seen
         monkeypatch.setenv("http_proxy", f"http://ada:secret%21@127.0.0.1:{port}")
         assert reach("http://example.invalid/").layer == ""
-    assert heard[0].startswith("CONNECT example.invalid:80 ")
+    assert heard[0].startswith("GET http://example.invalid/ "), "a tunnel is for TLS alone"
+
+
+def test_a_tunnel_through_a_proxy_that_is_named(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    heard = []
+
+    def answer(connection: socket.socket) -> None:
+        heard.append(connection.recv(4096).decode())
+        connection.sendall(b"HTTP/1.1 200 x\r\n\r\n")
+        with context.wrap_socket(connection, server_side=True) as secure:
+            saying("200 OK")(secure)
+
+    with serving(answer) as port:
+        proxies = {"https": f"http://127.0.0.1:{port}", "no": "near.test"}
+        url = "https://ada:secret@127.0.0.1:1/"
+        assert reach(url, proxies=proxies, ca_bundle=cert).layer == ""
+        assert proxy_for("https://near.test/", proxies) == ""
+    assert heard[0].startswith("CONNECT 127.0.0.1:1 ")
+    assert "YWRhOnNlY3JldA" not in heard[0], "the account is the server's, not the proxy's"
 
 
 def test_a_proxy_is_passed_by_for_what_is_near(monkeypatch: pytest.MonkeyPatch) -> None:

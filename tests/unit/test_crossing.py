@@ -8,7 +8,7 @@ import pytest
 from scripts.crossing.git import git_environment
 from scripts.crossing.identity import HostUser, Identity, choose_identity
 from scripts.crossing.mounts import Ground, MountPlan, plan_mounts
-from scripts.crossing.network import find_ca_bundle, trust_environment
+from scripts.crossing.network import find_ca_bundle, trust_environment, unread_bundles
 from scripts.crossing.paths import check_sources, workspace_target
 from scripts.errors import SettingsError
 from scripts.settings import DvcSettings, RemoteSettings, Settings
@@ -215,7 +215,20 @@ def test_git_trusts_exactly_the_workspace() -> None:
     assert git_environment("/w")["GIT_CONFIG_VALUE_0"] == "/w"
 
 
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+PEM = """\
+-----BEGIN CERTIFICATE-----
+MIIBhDCCASugAwIBAgIUDVc5Hlb//4AcY4/BGGDqIEVNSEkwCgYIKoZIzj0EAwIw
+FzEVMBMGA1UEAwwMU2xpcHdheSB0ZXN0MCAXDTI2MTEyMTExNDMyNFoYDzIxMjYx
+MDI4MTE0MzI0WjAXMRUwEwYDVQQDDAxTbGlwd2F5IHRlc3QwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAATMbj4fj4LQpc1mKxHdcnvRGkljeneqIVCsGwzbBKgEbiN+
+IWYsLXGAzUinsNPX5seg04+vJfmfRcDu2UGWZl3Go1MwUTAdBgNVHQ4EFgQUoRVc
+bJcKKDX0EwwabKWA6Dk2bjswHwYDVR0jBBgwFoAUoRVcbJcKKDX0EwwabKWA6Dk2
+bjswDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiA4FXtTsBxFaFAO
+HkWuD+704VnFThzXf+Q6W9vXONIe+AIgP05XOpQ7QafKLUlSOa34EY3dyquMM9MU
+3m8sCKVHB/c=
+-----END CERTIFICATE-----
+"""
+"""A certificate that nobody has the key of; valid for a hundred years."""
 
 
 def test_the_bundle_is_found_through_the_usual_variables(tmp_path: Path) -> None:
@@ -225,7 +238,9 @@ def test_the_bundle_is_found_through_the_usual_variables(tmp_path: Path) -> None
     other.write_text(PEM)
     assert find_ca_bundle(None, {"PIP_CERT": str(bundle)}) == bundle
     assert find_ca_bundle(other, {"PIP_CERT": str(bundle)}) == other
-    assert find_ca_bundle(None, {"SSL_CERT_FILE": "/nowhere", "PIP_CERT": str(bundle)}) == bundle
+    named = {"SSL_CERT_FILE": "/nowhere", "PIP_CERT": str(bundle)}
+    assert find_ca_bundle(None, named) == bundle
+    assert unread_bundles(named) == ("SSL_CERT_FILE=/nowhere",), "passed over, but not in silence"
 
 
 def test_a_chosen_bundle_without_certificates_is_refused(tmp_path: Path) -> None:
