@@ -41,10 +41,14 @@ def leaks_view(report: LeakReport) -> RenderableType:
             for where, hits in place.found.items()
             for hit in sorted(hits)
         ]
+        clean = "nothing"
+        if place.searched_before:
+            layers = count_text(place.searched_before, "layer")
+            clean += f"; {layers} searched before for the same secrets"
         mark = Text("✗", style="bold red") if found else Text("✓", style="green")
         table.add_row(
             mark, Text(place.name), Text(bytes_text(place.size_bytes)),
-            Text("\n".join(found) or "nothing"),
+            Text("\n".join(found) or clean),
         )  # fmt: skip
     known = Text(f"Looked for {count_text(len(report.keys), 'secret')}: {', '.join(report.keys)}")
     return Group(*lines, known, table)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from scripts.container import places
 from scripts.container.known_secrets import known_secrets
+from scripts.container.layers import layers_of, search_layers
 from scripts.container.needles import Needles, searched
-from scripts.container.places import Place, search_all
+from scripts.container.overlay import OVERLAY
+from scripts.container.plan import project_name
+from scripts.container.searched import read_record, record_path, write_record
 from scripts.errors import ContainerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from scripts.container.engine import Engine
+    from scripts.container.places import Place
     from scripts.progress import Progress
     from scripts.settings import Settings
 
@@ -60,6 +68,7 @@ class LeakReport:
             "too_short": list(self.too_short),
             "findings": [asdict(finding) for finding in self.findings],
             "searched": {place.name: place.size_bytes for place in self.places},
+            "layers_searched_before": sum(place.searched_before for place in self.places),
             "unsearched": list(self.unsearched),
         }
 
@@ -98,5 +107,34 @@ def find_leaks(settings: Settings, engine: Engine, progress: Progress) -> LeakRe
     engine.facts()
     secrets, too_short = searched(known_secrets(settings.root))
     keys = tuple(sorted({secret.key for secret in secrets}))
-    places = search_all(settings.root, Needles(secrets), progress) if secrets else ()
-    return LeakReport(keys, too_short, places)
+    seen = _search_all(settings.root, Needles(secrets), progress) if secrets else ()
+    return LeakReport(keys, too_short, seen)
+
+
+def _search_all(root: Path, needles: Needles, progress: Progress) -> tuple[Place, ...]:
+    project = project_name(root)
+    containers = places.containers_of(project)
+    images = places.images_of(project, containers)
+    with progress.phase("searching containers, logs and .slipway/"):
+        small = (
+            places.search_history(images, needles),
+            places.search_containers(containers, needles),
+            places.search_logs(containers, needles),
+            places.search_compose(root, needles),
+            places.search_state(root / OVERLAY.partition("/")[0], needles),
+        )
+    return (*small, _search_new_layers(project, images, needles, progress))
+
+
+def _search_new_layers(
+    project: str, images: Sequence[str], needles: Needles, progress: Progress
+) -> Place:
+    """Search what was not searched before; remember it if it is clean."""
+    path = record_path(project)
+    known = read_record(path, needles)
+    place = search_layers(images, needles, progress, known.clean)
+    if not (place.found or place.unsearched):
+        clean = layers_of(images) | frozenset(images)
+        if clean != known.clean:
+            write_record(path, replace(known, clean=clean))
+    return place

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 from scripts import process
 from scripts.container.compose import compose_command
 from scripts.container.overlay import OVERLAY
-from scripts.container.plan import project_name
 from scripts.settings.env_file import PROXY_KEYS
 
 if TYPE_CHECKING:
@@ -19,26 +16,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.container.needles import Hit, Needles
-    from scripts.progress import Phase, Progress
+    from scripts.progress import Phase
 
-_CHUNK_BYTES = 4 << 20
-_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
-_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
-"""How gzip, bzip2 and xz begin, which tarfile opens by itself."""
-_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+CHUNK_BYTES = 1 << 20
+"""How much is searched at once: what a processor's cache holds."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One kind of place, how much of it was read, and what stands where in it."""
+    """One kind of place, how much of it was read, and what stands where in it.
+
+    ``searched_before`` counts what was not read again: the same content, the same secrets.
+    """
 
     name: str
     size_bytes: int
     found: Mapping[str, frozenset[Hit]] = field(default_factory=dict)
     unsearched: tuple[str, ...] = ()
+    searched_before: int = 0
 
 
-class _Search:
+class Search:
     """Gathers what is found in one place."""
 
     def __init__(self, needles: Needles, phase: Phase | None = None) -> None:
@@ -47,19 +45,25 @@ class _Search:
         self._unsearched: list[str] = []
         self._size_bytes = 0
 
-    def look(self, where: str, chunks: Iterator[bytes]) -> None:
+    def look(self, where: str, chunks: Iterator[bytes]) -> frozenset[Hit]:
+        """Search chunks, which are all of one thing; return what is in it."""
         hits = self._needles.find(self._counted(chunks))
         if hits:
             self._found[where] = self._found.get(where, frozenset()) | hits
+        return hits
 
     def look_at(self, where: str, text: str) -> None:
+        """Search a text."""
         self.look(where, iter((text.encode(errors="surrogateescape"),)))
 
     def skip(self, reason: str) -> None:
+        """Note that something cannot be searched, and why."""
         self._unsearched.append(reason)
 
-    def place(self, name: str) -> Place:
-        return Place(name, self._size_bytes, self._found, tuple(self._unsearched))
+    def place(self, name: str, *, searched_before: int = 0) -> Place:
+        """Return what was seen, under the name of this kind of place."""
+        unsearched = tuple(self._unsearched)
+        return Place(name, self._size_bytes, self._found, unsearched, searched_before)
 
     def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -69,37 +73,27 @@ class _Search:
             yield chunk
 
 
-def search_all(root: Path, needles: Needles, progress: Progress) -> tuple[Place, ...]:
-    """Search everything that belongs to the workspace ``root``.
-
-    Raises:
-        CommandFailed: The engine does not give what it holds.
-    """
-    project = project_name(root)
+def containers_of(project: str) -> tuple[str, ...]:
+    """Return the containers of a compose project, stopped ones too."""
     listed = ["docker", "ps", "--all", "--quiet", "--no-trunc"]
     label = f"label=com.docker.compose.project={project}"
-    containers = process.run([*listed, "--filter", label]).stdout.split()
+    return tuple(process.run([*listed, "--filter", label]).stdout.split())
+
+
+def images_of(project: str, containers: Sequence[str]) -> tuple[str, ...]:
+    """Return the images that containers were made of, and the one that was built last."""
     used = ["docker", "inspect", "--format", "{{.Image}}", *containers]
     images = process.run(used).stdout.split() if containers else []
     built = ["docker", "image", "inspect", "--format", "{{.Id}}", f"slipway-dev:{project}"]
     images += process.run(built, check=False).stdout.split()
-    images = list(dict.fromkeys(images))
-    with progress.phase("searching containers, logs and .slipway/"):
-        small = (
-            search_history(images, needles),
-            search_containers(containers, needles),
-            search_logs(containers, needles),
-            search_compose(root, needles),
-            search_state(root / OVERLAY.partition("/")[0], needles),
-        )
-    return (*small, search_layers(images, needles, progress))
+    return tuple(dict.fromkeys(images))
 
 
 def search_history(images: Sequence[str], needles: Needles) -> Place:
     """Search how images were made, and what they are configured with."""
-    search = _Search(needles)
+    search = Search(needles)
     for image in images:
-        name = _short(image)
+        name = short(image)
         printed = process.run(["docker", "history", "--no-trunc", "--format", "{{json .}}", image])
         search.look_at(f"history of image {name}", printed.stdout)
         printed = process.run(["docker", "image", "inspect", image])
@@ -109,19 +103,19 @@ def search_history(images: Sequence[str], needles: Needles) -> Place:
 
 def search_containers(containers: Sequence[str], needles: Needles) -> Place:
     """Search what containers are configured with: all that `docker inspect` shows."""
-    search = _Search(needles)
+    search = Search(needles)
     for container in containers:
         printed = process.run(["docker", "inspect", container])
-        search.look_at(f"configuration of container {_short(container)}", printed.stdout)
+        search.look_at(f"configuration of container {short(container)}", printed.stdout)
     return search.place("container configuration")
 
 
 def search_logs(containers: Sequence[str], needles: Needles) -> Place:
     """Search what containers printed."""
-    search = _Search(needles)
+    search = Search(needles)
     for container in containers:
         with process.streamed(["docker", "logs", container], both=True) as stream:
-            search.look(f"log of container {_short(container)}", _chunks(stream))
+            search.look(f"log of container {short(container)}", chunks_of(stream))
     return search.place("container logs")
 
 
@@ -131,7 +125,7 @@ def search_compose(root: Path, needles: Needles) -> Place:
     The proxies of a build are taken from the environment by name, and Docker keeps them out of
     history and layers: their values in compose's answer are no leak.
     """
-    search = _Search(needles)
+    search = Search(needles)
     if (root / OVERLAY).exists():
         command = compose_command(root, ["--profile", "*", "config", "--format", "json"])
         answer = process.run(command, cwd=root)
@@ -146,7 +140,7 @@ def search_compose(root: Path, needles: Needles) -> Place:
 
 def search_state(directory: Path, needles: Needles) -> Place:
     """Search the names and contents of all files below a directory; no link is followed."""
-    search = _Search(needles)
+    search = Search(needles)
     for path in sorted(directory.rglob("*")):
         where = path.relative_to(directory.parent).as_posix()
         search.look_at(f"name of {where}", where)
@@ -154,75 +148,21 @@ def search_state(directory: Path, needles: Needles) -> Place:
             continue
         try:
             with path.open("rb") as stream:
-                search.look(where, _chunks(stream))
+                search.look(where, chunks_of(stream))
         except OSError as error:
             search.skip(f"{where}: {error.strerror or error}")
     return search.place(f"{directory.name}/")
 
 
-def search_layers(images: Sequence[str], needles: Needles, progress: Progress) -> Place:
-    """Search every file of every layer, those that a later layer removes too.
-
-    Nothing is unpacked to the disk; files that are packed themselves are searched as they are.
-    """
-    if not images:
-        return Place("image layers", 0)
-    sizes = process.run(["docker", "image", "inspect", "--format", "{{.Size}}", *images]).stdout
-    total = sum(map(int, sizes.split()))
-    with progress.phase("searching image layers", total=total, unit="bytes") as phase:
-        search = _Search(needles, phase)
-        with process.streamed(["docker", "save", *images]) as stream, _opened(stream) as saved:
-            for member in saved:
-                part = saved.extractfile(member) if member.isfile() else None
-                if part is not None:
-                    _search_part(search, member.name, part)
-    return search.place("image layers")
-
-
-def _search_part(search: _Search, name: str, part: IO[bytes]) -> None:
-    """Search one part of a saved image: a layer, which is an archive itself, or a description."""
-    head = part.read(512)
-    rest = _Rejoined(head, part)
-    layer = f"image layer {_short(name.replace('/layer.tar', '').rpartition('/')[2])}"
-    magic = head[_TAR_MAGIC_AT : _TAR_MAGIC_AT + len(_TAR_MAGIC)]
-    if head.startswith(_ZSTANDARD):
-        search.skip(f"{layer}: it is packed with zstandard")
-    elif magic != _TAR_MAGIC and not head.startswith(_PACKED):
-        search.look(f"{name} of the saved image", _chunks(rest))
-    else:
-        with _opened(rest) as files:
-            for member in files:
-                search.look_at(f"{layer}, a name", f"{member.name} {member.linkname}")
-                content = files.extractfile(member) if member.isreg() else None
-                if content is not None and member.size:
-                    search.look(f"{layer}, file /{member.name}", _chunks(content))
-
-
-class _Rejoined(io.RawIOBase):
-    """A stream of which the beginning has been read already."""
-
-    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
-        self._head, self._rest = head, rest
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._head:
-            return self._rest.read(size)
-        wanted = len(self._head) if size < 0 else size
-        head, self._head = self._head[:wanted], self._head[wanted:]
-        return head + self._rest.read(size if size < 0 else size - len(head))
-
-
-def _opened(stream: object) -> tarfile.TarFile:
-    return tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|*", bufsize=1 << 20)
-
-
-def _chunks(stream: IO[bytes] | _Rejoined) -> Iterator[bytes]:
+def chunks_of(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a stream holds, in pieces."""
     while True:
-        chunk = stream.read(_CHUNK_BYTES)
+        chunk = stream.read(CHUNK_BYTES)
         if not chunk:
             return
         yield chunk
 
 
-def _short(identifier: str) -> str:
+def short(identifier: str) -> str:
+    """Return the part of an identifier by which people know it."""
     return identifier.rpartition(":")[2][:12]

@@ -9,6 +9,7 @@ import pytest
 
 from scripts import process
 from scripts.container import places
+from scripts.container.layers import search_layers
 from scripts.container.needles import Hit, Needles, Secret
 from scripts.progress import SilentProgress
 from tests.workspace import Workspace, base_image, said
@@ -78,7 +79,7 @@ def test_history_and_configuration_of_an_image(image: str) -> None:
 
 
 def test_layers_even_what_a_later_one_removes(image: str) -> None:
-    seen = found(places.search_layers([image], NEEDLES, SilentProgress()))
+    seen = found(search_layers([image], NEEDLES, SilentProgress()))
     layers = {where: hits for where, hits in seen.items() if "layer" in where}
     assert layers == {
         "image layer file /kept": {"AWS_SECRET_ACCESS_KEY as it is"},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from scripts.container.known_secrets import known_secrets
 from scripts.container.leaks import Finding, LeakReport
 from scripts.container.needles import BASE64, PLAIN, QUOTED, Hit, Needles, Secret, searched
 from scripts.container.places import Place
+from scripts.container.searched import read_record, write_record
 from scripts.errors import ContainerError
 
 if TYPE_CHECKING:
@@ -50,6 +52,26 @@ def test_a_value_is_found_across_the_borders_of_chunks(cut: int) -> None:
     assert NEEDLES.find([data[at : at + 1] for at in range(len(data))]) == {Hit("KEY", PLAIN)}
 
 
+def test_a_fingerprint_is_that_of_the_values_and_of_its_salt() -> None:
+    same = Needles([Secret("OTHER", "another-value"), Secret("RENAMED", VALUE)])
+    assert same.fingerprint(b"salt") == NEEDLES.fingerprint(b"salt")
+    assert Needles([Secret("KEY", VALUE)]).fingerprint(b"salt") != NEEDLES.fingerprint(b"salt")
+    assert NEEDLES.fingerprint(b"pepper") != NEEDLES.fingerprint(b"salt")
+
+
+def test_a_record_counts_for_the_same_secrets_only(tmp_path: Path) -> None:
+    path = tmp_path / "cache" / "record.json"
+    fresh = read_record(path, NEEDLES)
+    assert not fresh.clean
+    write_record(path, replace(fresh, clean=frozenset(["sha256:1"])))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_record(path, NEEDLES).clean == {"sha256:1"}
+    others = Needles([Secret("KEY", VALUE)])
+    assert not read_record(path, others).clean
+    path.write_text("no record")
+    assert not read_record(path, NEEDLES).clean
+
+
 def test_nothing_is_found_where_nothing_is() -> None:
     assert not NEEDLES.find([VALUE[:-1].encode(), b"-", VALUE.encode()[1:]])
     assert not Needles([]).find([VALUE.encode()])
@@ -74,8 +96,27 @@ def test_every_source_of_secrets_is_known(tmp_path: Path) -> None:
         "[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = of/default\n"
         "[work]\naws_session_token = of-work%\nregion = us-east-1\n"
     )
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config.local").write_text(
+        "['remote \"s3\"']\n    secret_access_key = of-dvc\n    region = eu\n"
+        "['remote \"web\"']\n    url = https://ada:of-dvc-url@data.test/x\n"
+    )
+    (tmp_path / ".netrc").write_text("machine index.test login ada password of-netrc\n")
+    pip = tmp_path / ".config" / "pip" / "pip.conf"
+    uv = tmp_path / ".config" / "uv" / "uv.toml"
+    for path in (pip, uv):
+        path.parent.mkdir(parents=True)
+    pip.write_text(
+        "[global]\nindex-url = https://ada:of-pip%40conf@index.test/simple\n"
+        "extra-index-url =\n    https://a.test/simple\n    https://ada:of-more@b.test/simple\n"
+    )
+    uv.write_text('[[index]]\nurl = "https://a-token-of-uv@index.test/simple"\n')
+    (tmp_path / "other.conf").write_text("[install]\nindex-url=https://ada:of-other@c.test/\n")
     environ = {
         "HF_TOKEN": "of-the-environment",
+        "PIP_CONFIG_FILE": str(tmp_path / "other.conf"),
+        "UV_INDEX": "mine=https://ada:of-uv-index@d.test/simple https://e.test/simple",
+        "PIP_EXTRA_INDEX_URL": "https://f.test/ https://ada:of-extra@g.test/simple",
         "HTTPS_PROXY": "http://ada:p%40ss-word@proxy.test:3128",
         "http_proxy": "ada:plain-word@proxy.test:3128",
         "NO_PROXY": "localhost,[::1",
@@ -92,6 +133,16 @@ def test_every_source_of_secrets_is_known(tmp_path: Path) -> None:
         ("aws_access_key_id of default", "AKIAEXAMPLE"),
         ("aws_secret_access_key of default", "of/default"),
         ("aws_session_token of work", "of-work%"),
+        ("secret_access_key of 'remote \"s3\"'", "of-dvc"),
+        ("config.local", "of-dvc-url"),
+        ("password of index.test", "of-netrc"),
+        ("pip.conf", "of-pip%40conf"),
+        ("pip.conf", "of-pip@conf"),
+        ("pip.conf", "of-more"),
+        ("uv.toml", "a-token-of-uv"),
+        ("other.conf", "of-other"),
+        ("UV_INDEX", "of-uv-index"),
+        ("PIP_EXTRA_INDEX_URL", "of-extra"),
     }
 
 
