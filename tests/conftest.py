@@ -71,6 +71,13 @@ def _browser_missing() -> str | None:
     return None
 
 
+def _proxy_missing() -> str | None:
+    for program in ("tinyproxy", "nginx", "dnsmasq", "ip"):
+        if not process.installed(program):
+            return f"{program} is not installed"
+    return None
+
+
 MISSING: dict[str, Callable[[], str | None]] = {
     "docker": lru_cache(_docker_missing),
     "s3": lru_cache(_s3_missing),
@@ -78,6 +85,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "ssh": lru_cache(_ssh_missing),
     "devcontainer": lru_cache(_devcontainer_missing),
     "browser": lru_cache(_browser_missing),
+    "proxy": lru_cache(_proxy_missing),
 }
 """For each tool the function that says why it cannot be used, or ``None``."""
 

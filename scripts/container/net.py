@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.container.inside import ask_inside
 from scripts.crossing.proxies import plan_proxies
-from scripts.crossing.reach import HINTS, Reached
+from scripts.crossing.reach import Reached, hint_for
 from scripts.errors import ContainerError
 from scripts.settings.indexes import without_account
 
@@ -127,4 +127,4 @@ def _row(name: str, found: Reached, proxies: Sequence[RelayedProxy]) -> Row:
     seen = found.seen
     for proxy in proxies:
         seen = seen.replace(proxy.place_inside, proxy.proxy.place)
-    return Row(name, found.layer, seen, found.elapsed_s, HINTS[found.layer] if found.layer else "")
+    return Row(name, found.layer, seen, found.elapsed_s, hint_for(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
-from scripts.crossing.reach import HINTS, masked, reach
+from scripts.crossing.reach import hint_for, masked, reach
 from scripts.errors import ContainerError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def require_index(network: NetworkSettings, ca_bundle: Path | None, progress: Pr
         found = reach(url, proxies={**urls, **around}, ca_bundle=ca_bundle, timeout_s=_TIMEOUT_S)
     if found.layer in _REFUSALS and not found.seen.endswith("answers 403"):
         raise ContainerError(
-            f"The build would get no packages: {masked(found.seen)}.", hint=HINTS[found.layer]
+            f"The build would get no packages: {masked(found.seen)}.", hint=hint_for(found)
         )
 
 

@@ -85,9 +85,7 @@ def _network(asked: dict[str, Any]) -> str:
     host = url.hostname or ""
     proxy = os.environ.get(f"{url.scheme}_proxy") or os.environ.get(f"{url.scheme.upper()}_PROXY")
     if proxy:
-        import urllib.request  # noqa: PLC0415
-
-        urllib.request.urlopen(url.geturl(), timeout=_TIMEOUT_S).close()  # noqa: S310
+        _ask_through_proxy(url.geturl())
         return "package index answers, through the proxy"
     with socket.create_connection(
         (host, url.port or (443 if url.scheme == "https" else 80)), timeout=_TIMEOUT_S
@@ -96,6 +94,18 @@ def _network(asked: dict[str, Any]) -> str:
             return "package index answers"
         with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure:
             return f"package index answers, {secure.version()}"
+
+
+def _ask_through_proxy(url: str) -> None:
+    import urllib.error  # noqa: PLC0415  only where there is a proxy
+    import urllib.request  # noqa: PLC0415
+
+    try:
+        urllib.request.urlopen(url, timeout=_TIMEOUT_S).close()  # noqa: S310
+    except urllib.error.HTTPError as error:
+        # Whatever the index itself says, it was reached; these are the proxy's own words.
+        if error.code in (407, 502, 503, 504):
+            raise
 
 
 def _cache(asked: dict[str, Any]) -> str:

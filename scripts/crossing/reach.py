@@ -5,6 +5,7 @@ Runs on either side of the wall; standard library only.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -36,7 +37,8 @@ HINTS = {
     "auth": "Look at the credentials: `ssh-add -l` for git over SSH, AWS keys in .env for S3.",
     "answer": "The server is there, but does not answer as it should.",
 }
-"""What to do next, by the layer that failed."""
+"""What to do next, by the layer that failed; see :func:`hint_for`."""
+_IPV6_ONLY = "IPv6 only"
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 _SIGNS = {
     "proxy": (r"\b407\b", "proxy authentication", "proxy connect aborted", "from proxy after"),
@@ -54,7 +56,7 @@ _SIGNS = {
     ),
     "TCP": (
         "refused", "timed? ?out", "no route", "unreachable", "could not connect", "endpoint url",
-        "reset by peer", "failed to connect",
+        "reset by peer", "failed to connect", "cannot assign requested address",
     ),
 }  # fmt: skip
 """How git, ssh, curl and botocore say that a layer failed; the most telling first."""
@@ -106,6 +108,15 @@ def reach(
     except _Failed as error:
         return Reached(error.layer, str(error), time.monotonic() - started)
     return Reached("", seen, time.monotonic() - started)
+
+
+def hint_for(found: Reached) -> str:
+    """Return what to do next; empty where all is well."""
+    if found.layer == "TCP" and _IPV6_ONLY in found.seen:
+        return 'Switch IPv6 on in the engine: "ipv6" and "ip6tables" in /etc/docker/daemon.json.'
+    if found.layer == "TLS" and "expired" in found.seen:
+        return "Who runs it must renew it; or this machine's clock is wrong (`date`)."
+    return HINTS[found.layer] if found.layer else ""
 
 
 def layer_of(text: str) -> str:
@@ -170,6 +181,8 @@ def _ask(parts: SplitResult, proxy: str, ca_bundle: Path | None, timeout_s: floa
             context = ssl.create_default_context(cafile=ca_bundle)
             with context.wrap_socket(plain, server_hostname=host) as secure:
                 return f"{_answer(secure, parts, host)}, {secure.version()}"
+        except ssl.SSLCertVerificationError as error:
+            raise _Failed("TLS", f"{host}: {error.verify_message}") from error
         except ssl.SSLError as error:
             raise _Failed("TLS", f"{host}: {error.reason or error}".replace("_", " ")) from error
         except OSError as error:
@@ -178,13 +191,16 @@ def _ask(parts: SplitResult, proxy: str, ca_bundle: Path | None, timeout_s: floa
 
 def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
     try:
-        socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise _Failed("name", f"{host}: {error.strerror or error}") from error
     try:
         return socket.create_connection((host, port), timeout=timeout_s)
     except OSError as error:
         said = "no answer" if isinstance(error, socket.timeout) else error.strerror or str(error)
+        ipv6 = all(entry[0] == socket.AF_INET6 for entry in found)
+        if ipv6 and error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+            said = f"it has {_IPV6_ONLY}, which does not get out from here"
         raise _Failed("TCP", f"{host}:{port}: {said}") from error
 
 
