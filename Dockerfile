@@ -60,7 +60,8 @@ END
 # uv and setuptools at the versions and with the hashes of the lock, and how uv is called.
 FROM python AS installer
 RUN --mount=type=bind,from=pins,source=/tools.txt,target=/pins.txt \
-    --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index <<'END'
+    --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index \
+    --mount=type=secret,id=unreached <<'END'
 mkdir /opt/installer
 cat >/opt/installer/indexes <<'INDEXES'
 # Sourced: names the package indexes of the build's secrets, if there are any, to pip and to uv.
@@ -73,6 +74,7 @@ if [ -s /run/secrets/extra_index ]; then
     PIP_EXTRA_INDEX_URL=$(sed -E 's/(^|[[:space:]])[A-Za-z0-9_-]+=/\1/g' /run/secrets/extra_index)
     export PIP_EXTRA_INDEX_URL UV_INDEX="$PIP_EXTRA_INDEX_URL"
 fi
+if [ -s /run/secrets/unreached ]; then export PIP_RETRIES=0 UV_OFFLINE=1; fi
 INDEXES
 . /opt/installer/indexes
 if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
@@ -106,6 +108,7 @@ RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer
     --mount=type=bind,from=pins,source=/big.txt,target=/pins.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index \
+    --mount=type=secret,id=unreached \
     /opt/installer/install /pins.txt
 
 
@@ -114,6 +117,7 @@ RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer
     --mount=type=bind,from=pins,source=/rest.txt,target=/pins.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index \
+    --mount=type=secret,id=unreached \
     /opt/installer/install /pins.txt
 
 
@@ -144,6 +148,7 @@ RUN --mount=type=bind,from=installer,source=/opt/installer,target=/opt/installer
     --mount=type=bind,from=pins,source=/heavy.txt,target=/pins.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca --mount=type=secret,id=index --mount=type=secret,id=extra_index \
+    --mount=type=secret,id=unreached \
     /opt/installer/install /pins.txt
 COPY --from=big /opt/environment /opt/environment
 COPY --from=rest /opt/environment /opt/environment

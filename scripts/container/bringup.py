@@ -22,6 +22,7 @@ from scripts.container.plan import (
 from scripts.container.preflight import Preflight, require_index
 from scripts.crossing.agent import forward_agent, stop_forwarding
 from scripts.crossing.credentials import forget_credentials, lend_credentials
+from scripts.crossing.gpg import forward_gpg, stop_gpg
 from scripts.crossing.network import require_free
 from scripts.crossing.paths import check_sources
 from scripts.crossing.proxies import forward_proxies, stop_proxies
@@ -86,6 +87,7 @@ def write_plan(
         if text_of(plan.root / name) != text:
             write_text(plan.root / name, text, mode=0o644)
     forward_agent(plan.root, plan.agent)
+    forward_gpg(plan.root, plan.gpg)
     forward_proxies(plan.root, plan.relayed, anew=True)
     for trouble in lend_credentials(plan.root, plan.lent):
         progress.say(trouble)
@@ -137,8 +139,8 @@ def apply_plan(
         if plan.steps:
             require_free(plan.ports, held=ports_of(before), key="PORTS")
         if plan.needs(Action.BUILD):
-            preflight(settings.network, plan.ca_bundle, progress)
-            image.build_image(engine, settings, progress)
+            unreached = preflight(settings.network, plan.ca_bundle, progress)
+            image.build_image(engine, settings, progress, unreached=unreached)
         if plan.steps:
             if before is not None and before.running:
                 _rehearse(plan, engine, progress)
@@ -183,9 +185,9 @@ def build(
             plan = make_plan(settings, engine)
         plan = write_plan(plan, settings, engine, progress)
         image.require_python(plan.base_name, engine)
-        preflight(settings.network, plan.ca_bundle, progress)
+        unreached = preflight(settings.network, plan.ca_bundle, progress)
         options = ("--no-cache",) if no_cache else ()
-        image.build_image(engine, settings, progress, options=options)
+        image.build_image(engine, settings, progress, options=options, unreached=unreached)
     except (SlipwayError, KeyboardInterrupt):
         if overlay_before:
             write_text(plan.root / OVERLAY, overlay_before)
@@ -198,6 +200,7 @@ def take_down(settings: Settings, engine: Engine, progress: Progress) -> None:
         progress.say("There is nothing to take down.")
         return
     stop_forwarding(settings.root)
+    stop_gpg(settings.root)
     stop_proxies(settings.root)
     forget_credentials(settings.root)
     with progress.phase("stopping the container"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from scripts.container.engine import ImageRefused, ImageUnreachable
 from scripts.container.model import DEBIAN_BASE_IMAGE, PYTHON_VERSION, SERVICE
 from scripts.container.packages import install_packages
+from scripts.crossing.reached import hint_for
 from scripts.errors import CommandFailed, ContainerError
 from scripts.process import run_followed
 
@@ -17,17 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scripts.container.engine import Engine
+    from scripts.crossing.reached import Reached
     from scripts.progress import Progress
     from scripts.settings import Settings
 
 DEBIAN_SUITE = "bullseye"
 """The Debian release whose python3 is 3.9."""
+UNREACHED = "SLIPWAY_UNREACHED"
+"""Tells a build that no index is in reach; see docker-compose.yml."""
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _BOOTSTRAP_PACKAGES = ("mmdebstrap", "debian-archive-keyring", "uidmap")
 """uidmap lets a user who is not root make a root file system, in a user namespace."""
 _BASE_PACKAGES = ("ca-certificates", "python3", "python3-dev", "python3-venv")
 _BUILD_STEP = re.compile(r"^#\d+ \[(?:\w+ )?(?P<stage>[\w-]+ \d+/\d+)\] (?P<what>.+)$")
 _STEP_SHOWN = 70
+_LACKS_PACKAGES = re.compile(
+    "No matching distribution found|No solution found|network was disabled", re.IGNORECASE
+)
+"""What pip, and uv without a network, print where they lack a package."""
 
 
 def obtain_base(name: str, *, chosen: bool, engine: Engine, root: Path, progress: Progress) -> str:
@@ -229,6 +237,7 @@ def build_image(
     progress: Progress,
     *,
     options: tuple[str, ...] = (),
+    unreached: Reached | None = None,
 ) -> None:
     """Build the service's image from ``Dockerfile`` and the overlay.
 
@@ -237,6 +246,7 @@ def build_image(
         settings: Name the workspace and the package indexes, whose passwords are secrets.
         progress: Told each step.
         options: Of compose's ``build``.
+        unreached: The package index, if it is out of reach: then only what is cached is taken.
 
     Raises:
         ContainerError: The build failed for a known reason.
@@ -250,8 +260,18 @@ def build_image(
             said.add(step)
             progress.say(step)
 
-    with progress.phase("building the image"):
-        engine.compose(
-            settings.root, ["build", *options, SERVICE], follow=follow,
-            secrets=settings.network.indexes.for_build(),
-        )  # fmt: skip
+    secrets = settings.network.indexes.for_build()
+    if unreached is not None:
+        secrets[UNREACHED] = unreached.seen
+    try:
+        with progress.phase("building the image"):
+            command = ["build", *options, SERVICE]
+            engine.compose(settings.root, command, follow=follow, secrets=secrets)
+    except CommandFailed as error:
+        if unreached is None or not _LACKS_PACKAGES.search(error.stderr):
+            raise
+        raise ContainerError(
+            "The build needs packages that are not cached, and their index is out of reach: "
+            f"{unreached.seen}.",
+            hint=hint_for(unreached),
+        ) from error

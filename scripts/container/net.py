@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.container.inside import ask_inside
 from scripts.crossing.proxies import plan_proxies
-from scripts.crossing.reach import Reached, hint_for
+from scripts.crossing.reached import Reached, hint_for
 from scripts.errors import ContainerError
 from scripts.settings.indexes import without_account
 

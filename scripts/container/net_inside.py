@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +18,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
 
 from scripts import process
-from scripts.crossing.reach import (
-    Reached,
-    certificates,
-    layer_of,
-    masked,
-    proxy_for,
-    reach,
-)
+from scripts.crossing.reach import certificates, proxy_for, reach, resolve
+from scripts.crossing.reached import Reached, layer_of, masked
 from scripts.errors import CommandFailed
 from scripts.links.worker import serve
 
@@ -76,13 +69,12 @@ def _asking(ask: Callable[[str, str], Reached], what: str, root: str) -> Callabl
 def _resolve(host: str) -> Reached:
     started = time.monotonic()
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        addresses = resolve(host)
     except OSError as error:
         said = f"{host}: {error.strerror or error}"
         if proxy_for(f"https://{host}"):  # the proxy resolves it
             return Reached("", f"{said}; left to the proxy", time.monotonic() - started)
         return Reached("name", said, time.monotonic() - started)
-    addresses = sorted({str(entry[4][0]) for entry in found})
     kinds = "IPv6 only" if all(":" in address for address in addresses) else addresses[0]
     return Reached("", f"{host}: {kinds}", time.monotonic() - started)
 

@@ -7,74 +7,26 @@ from __future__ import annotations
 
 import errno
 import os
+import queue
 import re
 import socket
 import ssl
+import threading
 import time
 import urllib.request
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from scripts.crossing.reached import IPV6_ONLY, Reached
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 TIMEOUT_S = 8.0
 """For each layer; with a slow name and a slow connection together a row stays below 20 s."""
-LAYERS = ("name", "TCP", "proxy", "TLS", "host key", "auth", "answer")
-HINTS = {
-    "name": "Is the name right, and does this machine resolve it? A VPN's names may need its DNS "
-    "server in /etc/docker/daemon.json.",
-    "TCP": "Nothing answers there, or a firewall drops it. Behind a proxy set HTTPS_PROXY in .env.",
-    "proxy": "Set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT in the environment or .env, and "
-    "NO_PROXY for what is near.",
-    "TLS": "Behind a proxy that opens TLS, set CA_BUNDLE in .env to a file with its certificate.",
-    "host key": "The server's key is not the one in ~/.ssh/known_hosts. If it was really changed: "
-    "`ssh-keygen -R HOST`, then connect once outside.",
-    "auth": "Look at the credentials: `ssh-add -l` for git over SSH, AWS keys in .env for S3.",
-    "answer": "The server is there, but does not answer as it should.",
-}
-"""What to do next, by the layer that failed; see :func:`hint_for`."""
-_IPV6_ONLY = "IPv6 only"
-_CREDENTIALS = re.compile(r"//[^/@\s]*@")
-_SIGNS = {
-    "proxy": (r"\b407\b", "proxy authentication", "proxy connect aborted", "from proxy after"),
-    "name": (
-        "resolve host", "name or service not known", "name resolution", "no address associated",
-        "nodename nor servname",
-    ),
-    "host key": ("host key verification failed", "host identification has changed"),
-    "TLS": ("certificate", r"\bssl", r"\btls"),
-    "auth": (
-        "permission denied", "authentication failed", "could not read (username|password)",
-        "access ?denied", "forbidden", "unauthori[sz]ed", r"\b40[13]\b", "no ?credentials",
-        "locate credentials", "invalidaccesskey", "signature ?does ?not ?match", "expiredtoken",
-        "terminal prompts disabled",
-    ),
-    "TCP": (
-        "refused", "timed? ?out", "no route", "unreachable", "could not connect", "endpoint url",
-        "reset by peer", "failed to connect", "cannot assign requested address",
-    ),
-}  # fmt: skip
-"""How git, ssh, curl and botocore say that a layer failed; the most telling first."""
-
-
-@dataclass(frozen=True)
-class Reached:
-    """What became of reaching something.
-
-    Attributes:
-        layer: The layer that failed, one of :data:`LAYERS`; empty where all is well.
-        seen: What was seen; never a credential.
-        elapsed_s: Seconds until it was known.
-    """
-
-    layer: str
-    seen: str
-    elapsed_s: float
 
 
 class _Failed(Exception):
@@ -110,26 +62,30 @@ def reach(
     return Reached("", seen, time.monotonic() - started)
 
 
-def hint_for(found: Reached) -> str:
-    """Return what to do next; empty where all is well."""
-    if found.layer == "TCP" and _IPV6_ONLY in found.seen:
-        return 'Switch IPv6 on in the engine: "ipv6" and "ip6tables" in /etc/docker/daemon.json.'
-    if found.layer == "TLS" and "expired" in found.seen:
-        return "Who runs it must renew it; or this machine's clock is wrong (`date`)."
-    return HINTS[found.layer] if found.layer else ""
+def resolve(host: str, *, timeout_s: float = TIMEOUT_S) -> tuple[str, ...]:
+    """Return a host's addresses, in the order to try them.
 
+    Raises:
+        OSError: Nobody knows the name, or no DNS server answers in time.
+    """
+    answers: queue.Queue[tuple[str, ...] | OSError] = queue.Queue()
 
-def layer_of(text: str) -> str:
-    """Return the layer that a program's own message tells of; ``answer`` where it tells of none."""
-    for layer, signs in _SIGNS.items():
-        if re.search("|".join(signs), text, re.IGNORECASE):
-            return layer
-    return "answer"
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            answers.put(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
+        except OSError as error:
+            answers.put(error)
 
-
-def masked(text: str) -> str:
-    """Return a text without the credentials of URLs in it."""
-    return _CREDENTIALS.sub("//***@", text)
+    # The system's resolver takes no time limit; as a daemon it holds up nobody's end.
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout_s)
+    except queue.Empty:
+        raise TimeoutError(errno.ETIMEDOUT, "no DNS server answers") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
 
 
 def proxy_for(url: str, proxies: Mapping[str, str] | None = None) -> str:
@@ -191,29 +147,47 @@ def _ask(parts: SplitResult, proxy: str, ca_bundle: Path | None, timeout_s: floa
 
 def _connected(host: str, port: int, timeout_s: float) -> socket.socket:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = resolve(host, timeout_s=timeout_s)
     except OSError as error:
         raise _Failed("name", f"{host}: {error.strerror or error}") from error
     try:
-        return socket.create_connection((host, port), timeout=timeout_s)
+        return _connect(found, port, timeout_s)
     except OSError as error:
         said = "no answer" if isinstance(error, socket.timeout) else error.strerror or str(error)
-        ipv6 = all(entry[0] == socket.AF_INET6 for entry in found)
+        ipv6 = all(":" in address for address in found)
         if ipv6 and error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL):
-            said = f"it has {_IPV6_ONLY}, which does not get out from here"
+            said = f"it has {IPV6_ONLY}, which does not get out from here"
         raise _Failed("TCP", f"{host}:{port}: {said}") from error
+
+
+def _connect(addresses: Sequence[str], port: int, timeout_s: float) -> socket.socket:
+    """Connect to the first address that answers; all of them together have the time given."""
+    end = time.monotonic() + timeout_s
+    for number, address in enumerate(addresses, start=1):
+        left_s = max(0.1, end - time.monotonic())
+        share_s = left_s / (len(addresses) - number + 1)
+        try:
+            return socket.create_connection((address, port), timeout=share_s)
+        except OSError:
+            if number == len(addresses):
+                raise
+    raise OSError(errno.EADDRNOTAVAIL, "it has no address")
 
 
 def _tunnel(plain: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
     lines = [f"CONNECT {host}:{port} HTTP/1.1", f"Host: {host}:{port}"]
     status, reason = _request(plain, [*lines, *_account(proxy, "Proxy-Authorization")], "proxy")
     if status != 200:
-        raise _refusal(proxy, status, reason)
+        raise _refusal(proxy, host, status, reason)
 
 
-def _refusal(proxy: SplitResult, status: int, reason: str) -> _Failed:
+def _refusal(proxy: SplitResult, host: str, status: int, reason: str) -> _Failed:
+    """Return what a proxy's no means; a relay's own begins with "The", see relay.py."""
     told = f"{status} {reason}".strip()
-    return _Failed("proxy", f"the proxy {proxy.hostname}:{proxy.port or 80} refuses ({told})")
+    named = f"the proxy {proxy.hostname}:{proxy.port or 80}"
+    if status >= 500 and not reason.startswith("The "):
+        return _Failed("TCP", f"{host}: {named} cannot reach it ({told})")
+    return _Failed("proxy", f"{named} refuses ({told})")
 
 
 def _account(parts: SplitResult, header: str) -> list[str]:
@@ -235,8 +209,8 @@ def _answer(
     if proxy is not None:
         lines += _account(proxy, "Proxy-Authorization")
     status, reason = _request(connection, lines, "proxy" if proxy else "answer")
-    if proxy is not None and status in (407, 502):
-        raise _refusal(proxy, status, reason)
+    if proxy is not None and (status == 407 or status >= 500):
+        raise _refusal(proxy, host, status, reason)
     if status in (401, 403):
         raise _Failed("auth", f"{host} answers {status}")
     if status >= 500:

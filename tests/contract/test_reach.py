@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from scripts import process
-from scripts.crossing.reach import certificates, layer_of, masked, proxy_for, reach
+from scripts.crossing.reach import certificates, proxy_for, reach
+from scripts.crossing.reached import layer_of, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -146,6 +146,7 @@ class TlsServer:
                     listen {self.place} ssl;
                     ssl_certificate {cert}; ssl_certificate_key {key};
                     root {self._site};
+                    add_header Cache-Control no-cache;  # a newer package is seen at once
                     location /simple/ {{
                         auth_basic packages; auth_basic_user_file {directory}/htpasswd;
                         index index.html;

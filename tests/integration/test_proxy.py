@@ -187,6 +187,29 @@ def test_certificates_that_have_expired_are_named(small: Workspace, site: Site) 
         refused(small, site.environment(UV_DEFAULT_INDEX=index), "certificate has expired")
 
 
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"UV_DEFAULT_INDEX": "https://no-such-host.invalid/simple"}, "no-such-host.invalid"),
+        ({"HTTPS_PROXY": "http://no-such-proxy.invalid:3128"}, "no-such-proxy.invalid"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9"}, "127.0.0.1:9: Connection refused"),
+    ],
+)
+def test_out_of_reach_the_cache_does_or_the_build_says_what_is_missing(
+    small: Workspace, site: Site, changes: dict[str, str], what: str
+) -> None:
+    assert small.inv("build", env=site.environment()).returncode == 0
+    environment = site.environment(**changes)
+    done = small.inv("build", env=environment)
+    assert done.returncode == 0, said(done)
+    assert "what is cached has to do" in said(done)
+    lock = small.root / "environment.lock"
+    cached = lock.read_text()
+    lock.write_text(f"{cached}slipway-never-published==1.0 --hash=sha256:{'0' * 64}\n")
+    refused(small, environment, "packages that are not cached", what)
+    lock.write_text(cached)
+
+
 def test_an_unreadable_bundle_is_named(small: Workspace, site: Site) -> None:
     done = small.inv("build", env=site.environment(CA_BUNDLE=str(site.directory / "absent.pem")))
     assert done.returncode == 2
@@ -321,7 +344,7 @@ def test_a_proxy_that_is_gone_or_refuses_is_said(inside: Workspace, site: Site) 
     gone = shell(site, HTTPS_PROXY="http://127.0.0.1:9")
     assert inside.inv("up", "--yes", env=gone).returncode == 4
     rows = rows_of(inside, gone)
-    assert rows["proxy"]["layer"] == "proxy"
+    assert rows["proxy"]["layer"] == "proxy", rows
     assert "127.0.0.1:9 cannot be reached from the host" in rows["proxy"]["seen"]
     assert inside.inv("up", "--yes", env=shell(site)).returncode == 0
 
