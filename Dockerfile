@@ -201,10 +201,11 @@ while [ "$parent" != / ]; do
     parent=$(dirname "$parent")
 done
 case "${WORKSPACE}/" in
-    /workspace/*) ;;
+    /workspace/*) short=${WORKSPACE} ;;
     *)
         if [ -d /workspace ]; then rmdir /workspace; fi
-        ln -s "${WORKSPACE}" /workspace ;;
+        ln -s "${WORKSPACE}" /workspace
+        short=/workspace ;;
 esac
 # What git and ssh know of the host stands in the workspace, where each `./inv up` writes it anew.
 # Files, as git before 2.31 and DVC's libgit2 read no variables; the second is for newer gits only.
@@ -215,8 +216,17 @@ if dpkg --compare-versions "$version" ge 2.35; then
     git config --system --add include.path "$state/gitconfig-2.35"
 fi
 mkdir -p /etc/ssh/ssh_config.d
-echo "GlobalKnownHostsFile \"$state/ssh/known_hosts\" /etc/ssh/ssh_known_hosts" \
-    >/etc/ssh/ssh_config.d/slipway.conf
+cat >/etc/ssh/ssh_config.d/slipway.conf <<SSH
+GlobalKnownHostsFile "$state/ssh/known_hosts" /etc/ssh/ssh_known_hosts
+Include "$state/ssh/config"
+SSH
+# What git's gpg.program names: gpg with the public key and the agent that cross from the host.
+# By its short name, as a socket's path is shorter than 108 bytes.
+cat >/usr/local/bin/slipway-gpg <<GPG
+#!/bin/sh
+exec gpg --homedir "$short/.slipway/gpg" --no-autostart "\$@"
+GPG
+chmod +x /usr/local/bin/slipway-gpg
 # Login shells set PATH anew.
 cat >/etc/profile.d/slipway.sh <<'PROFILE'
 case ":$PATH:" in

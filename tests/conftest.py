@@ -62,6 +62,20 @@ def _ssh_missing() -> str | None:
     return None
 
 
+def _gpg_missing() -> str | None:
+    for program in ("gpg", "gpgconf", "gpg-agent"):
+        if not process.installed(program):
+            return f"{program} is not installed"
+    return None
+
+
+def _git_http_missing() -> str | None:
+    for program in ("/usr/sbin/nginx", "/usr/sbin/fcgiwrap"):
+        if not process.installed(program):
+            return f"{program} is not installed"
+    return None
+
+
 def _browser_missing() -> str | None:
     for program in ("chromium", "node"):
         if not process.installed(program):
@@ -84,6 +98,8 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "links": lru_cache(_links_missing),
     "ssh": lru_cache(_ssh_missing),
     "devcontainer": lru_cache(_devcontainer_missing),
+    "gpg": lru_cache(_gpg_missing),
+    "git-http": lru_cache(_git_http_missing),
     "browser": lru_cache(_browser_missing),
     "proxy": lru_cache(_proxy_missing),
 }

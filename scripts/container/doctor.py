@@ -33,6 +33,8 @@ _HINTS = {
     "workspace": "Look at the mounts in `./inv plan`; on macOS and Windows, let Docker Desktop "
     "share this directory.",
     "Python": "`./inv build` makes the image anew.",
+    "identity": "Run `git config --list --show-origin` in `./inv shell`.",
+    "SSH agent": "Run `ssh-add -l`, outside and in `./inv shell`, and compare.",
     "git": "Run `git status` in the workspace, outside and in `./inv shell`, and compare.",
     "DVC": "Run `dvc doctor` in `./inv shell`.",
     "network": "Behind a proxy set HTTPS_PROXY; behind one that opens TLS, CA_BUNDLE (.env).",
@@ -61,14 +63,28 @@ def prove(
     state = plan.root / ".slipway"
     token_file, answer_file = state / "proof", state / "proof-answer"
     asked = {
-        "checks": ["user", "workspace", "Python", "git", "DVC", "network", "cache"]
-        + (["GPU"] if plan.gpu is not Gpu.NONE else []),
+        "checks": [
+            "user",
+            "workspace",
+            "Python",
+            "git",
+            "identity",
+            *(["SSH agent"] if plan.agent_needed else []),
+            "DVC",
+            "network",
+            "cache",
+            *(["GPU"] if plan.gpu is not Gpu.NONE else []),
+        ],
         "workspace": plan.workspace,
         "token": token,
         "token_file": f"{plan.workspace}/.slipway/{token_file.name}",
         "answer_file": f"{plan.workspace}/.slipway/{answer_file.name}",
         "cache_dir": plan.cache_directory,
         "index_url": plan.index_url,
+        "signs_by": plan.signing.by,
+        "unsigned": plan.signing.why_not,
+        "signing_fix": f"{plan.signing.fix}, then `./inv up`.",
+        "agent_fix": f"{plan.agent_fix}.",
     }
     answer_file.unlink(missing_ok=True)
     write_text(token_file, token)
@@ -155,6 +171,8 @@ def _judge(
 ) -> Check:
     seen = str(answer["seen"])
     if not answer["works"]:
+        if "hint" in answer:
+            return Check(name, Verdict.WARNING, seen, str(answer["hint"]))
         if name == "network" and not _host_reaches(str(answer.get("asked", ""))):
             return Check(name, Verdict.WARNING, f"{seen}; this machine has no way there either")
         return Check(name, Verdict.FAILED, seen, _HINTS[name])

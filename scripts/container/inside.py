@@ -19,6 +19,7 @@ from scripts.container.bringup import connect, find_running
 from scripts.container.model import BY_VALUE, PROXIES_LABEL, RELAYED, SERVICES_BESIDE
 from scripts.container.overlay import GROUP_UMASK
 from scripts.crossing.agent import follow_agent
+from scripts.crossing.gpg import follow_gpg
 from scripts.crossing.paths import workspace_target
 from scripts.crossing.proxies import forward_proxies, plan_proxies
 from scripts.errors import SettingsError
@@ -95,6 +96,7 @@ def hand_over(
     settings, engine = connect(root)
     container = find_running(root, engine)
     follow_agent(root, os.environ)
+    follow_gpg(root)
     follow_proxies(settings, container)
     environ = {**os.environ, **added}
     command, values = _prepared(settings, container, argv, environ, tuple(added))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from scripts.crossing.agent import SshFacts
 from scripts.crossing.git import GitFacts
+from scripts.crossing.gpg import GpgFacts
 from scripts.crossing.routes import Routes
+from scripts.crossing.signing import Signing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from scripts.crossing.mounts import Ground
     from scripts.crossing.paths import Mount
     from scripts.crossing.proxies import RelayedProxy
+    from scripts.crossing.ssh_config import SshHost
     from scripts.links.repair import Repaired
     from scripts.settings.values import Port
 
@@ -115,6 +118,8 @@ class Observed:
     routes: Routes = field(default_factory=Routes)
     git: GitFacts = field(default_factory=GitFacts, repr=False)
     ssh: SshFacts = field(default_factory=SshFacts, repr=False)
+    ssh_hosts: tuple[SshHost, ...] = ()
+    gpg: GpgFacts = field(default_factory=GpgFacts)
 
 
 class Action(Enum):
@@ -140,8 +145,10 @@ class ContainerPlan:
     """What the container will be, and what has to be done for it.
 
     ``overlay`` is the text of ``.slipway/compose.yml``, ``files`` that of what git and ssh read
-    inside, by path in the workspace, ``agent`` the SSH agent that is passed on, ``relayed`` the
-    proxies, and ``lent`` the remotes for which the host's credentials are. ``index_url`` is the
+    inside, by path in the workspace, ``agent`` the SSH agent that is passed on, ``agent_needed``
+    whether git has a use for it, ``agent_fix`` what brings it a key, ``gpg`` the agent of GnuPG,
+    ``signing`` how git inside signs, ``relayed`` the proxies that are passed on, and ``lent`` the
+    remotes for which the host's credentials are. ``index_url`` is the
     package index, without an account; empty for the tools' own default. ``steps`` is empty where
     the container runs already, as planned. ``notes`` are choices that a person should know of.
     """
@@ -164,6 +171,10 @@ class ContainerPlan:
     notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     agent: Path | None = None
+    agent_needed: bool = False
+    agent_fix: str = ""
+    gpg: GpgFacts = field(default_factory=GpgFacts)
+    signing: Signing = field(default_factory=Signing)
     lent: tuple[str, ...] = ()
     relayed: tuple[RelayedProxy, ...] = ()
     index_url: str = ""

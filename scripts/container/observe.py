@@ -19,10 +19,12 @@ from scripts.container.model import (
 from scripts.container.plan import DEVCONTAINER, IMAGE_FILES, SERVICE_FILES, project_name
 from scripts.crossing.agent import observe_ssh
 from scripts.crossing.git import observe_git
+from scripts.crossing.gpg import observe_gpg
 from scripts.crossing.identity import groups_of, observe_host_user
 from scripts.crossing.network import find_ca_bundle, taken_ports, unread_bundles
 from scripts.crossing.ports import candidates
 from scripts.crossing.routes import observe_routes
+from scripts.crossing.ssh_config import observe_ssh_hosts, ssh_hosts
 from scripts.errors import ToolMissing
 
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ def observe(
         container=engine.container(project, SERVICE),
         git=git,
         ssh=observe_ssh(environ),
+        ssh_hosts=observe_ssh_hosts(ssh_hosts(git)),
+        gpg=observe_gpg(git),
         taken=taken_ports(candidates(settings.container.ports)),
     )
 

@@ -20,12 +20,15 @@ from scripts.container.model import (
 from scripts.container.overlay import describe_ports, editor_metadata, render_overlay
 from scripts.crossing.agent import KNOWN_HOSTS, agent_fix
 from scripts.crossing.credentials import credential_helper, http_remotes
-from scripts.crossing.git_config import CONFIG, RECENT_CONFIG, plan_git_config, ssh_remotes
+from scripts.crossing.git_config import CONFIG, RECENT_CONFIG, plan_git_config
+from scripts.crossing.gpg import out_of_reach
 from scripts.crossing.identity import Identity, choose_identity
 from scripts.crossing.mounts import plan_mounts
 from scripts.crossing.network_plan import plan_network
 from scripts.crossing.paths import Mount, workspace_target
 from scripts.crossing.ports import choose_ports, moved_notes
+from scripts.crossing.signing import SSH
+from scripts.crossing.ssh_config import render_ssh_config, ssh_remotes
 from scripts.settings.indexes import without_account
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from scripts.settings import Settings
     from scripts.settings.values import Port
 
-IMAGE_FILES = ("Dockerfile", ".dockerignore", "environment.lock")
+IMAGE_FILES = ("Dockerfile", ".dockerignore", "apt.txt", "environment.lock")
 """What the image is made from; everything else reaches the container through a mount."""
 SERVICE_FILES = ("docker-compose.yml",)
 DEVCONTAINER = ".devcontainer/devcontainer.json"
@@ -62,12 +65,14 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
     mounts = _mounts(planned.mounts, observed, identity)
     groups = () if observed.engine.rootless else _groups(observed, identity)
     lends = settings.container.git_credentials and not observed.engine.desktop
+    gpg = out_of_reach(observed.gpg) if observed.engine.in_vm else observed.gpg
     git = plan_git_config(
         observed.git,
         workspace=workspace,
         home=observed.ground.home,
         visible=[mount.source for mount in planned.mounts],
         helper=credential_helper(workspace) if lends else "",
+        gpg=gpg,
     )
     network = plan_network(
         settings.network,
@@ -150,8 +155,13 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
             CONFIG: git.text,
             RECENT_CONFIG: git.recent,
             KNOWN_HOSTS: observed.ssh.known_hosts,
+            **render_ssh_config(observed.ssh_hosts, workspace),
         },
         agent=observed.ssh.agent,
+        agent_needed=bool(ssh_remotes(observed.git)) or git.signing.by == SSH,
+        agent_fix=f"{agent_fix(observed.ssh)}, then `./inv up`",
+        gpg=gpg,
+        signing=git.signing,
         lent=http_remotes(observed.git) if lends else (),
         relayed=network.proxies.relayed,
         index_url=without_account(settings.network.indexes.url),
@@ -159,12 +169,18 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
 
 
 def _ssh_notes(observed: Observed) -> tuple[str, ...]:
-    """Return what is wrong with the agent, if the repository or its signing needs one."""
+    """Return what is wrong with hosts, and with the agent if remotes or signing needs one."""
     ssh, remotes = observed.ssh, ssh_remotes(observed.git)
+    hosts = tuple(
+        f"ssh inside may not reach {host.name}: {host.why_not}"
+        for host in observed.ssh_hosts
+        if host.why_not
+    )
     if not ssh.why_not or not (remotes or observed.git.signing_key):
-        return ()
+        return hosts
     needed = f"git remote {', '.join(remotes)}" if remotes else "signing"
-    return (f"{ssh.why_not}, and {needed} needs one inside: {agent_fix(ssh)}, then `./inv up`",)
+    told = f"{ssh.why_not}, and {needed} needs one inside: {agent_fix(ssh)}, then `./inv up`"
+    return (*hosts, told)
 
 
 def _ports(settings: Settings, observed: Observed) -> tuple[Port, ...]:

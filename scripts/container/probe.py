@@ -1,7 +1,7 @@
 """What the proof asks from inside.
 
 Sent to the container's Python on standard input, so it imports nothing of Slipway; it prints one
-JSON object: check name -> {"works": bool, "seen": str}.
+JSON object: check name -> {"works": bool, "seen": str}, with a "hint" where that is a warning only.
 """
 
 from __future__ import annotations
@@ -21,6 +21,15 @@ from typing import Any, Callable
 from urllib.parse import urlsplit
 
 _TIMEOUT_S = 10
+_AGENT_TIMEOUT_S = 3
+
+
+class Lacking(Exception):
+    """Not as a person wants it, though work goes on: what was seen, and what helps."""
+
+    def __init__(self, seen: str, hint: str) -> None:
+        super().__init__(seen)
+        self.hint = hint
 
 
 def _user(_: dict[str, Any]) -> str:
@@ -48,6 +57,9 @@ def _python(_: dict[str, Any]) -> str:
 
 
 def _git(asked: dict[str, Any]) -> str:
+    if not (Path(asked["workspace"]) / ".git").exists():
+        raise Lacking("the workspace is no git repository", "`git init`, or clone Slipway anew.")
+
     def git(*arguments: str) -> str:
         done = subprocess.run(
             ["git", "-C", asked["workspace"], *arguments],
@@ -60,6 +72,71 @@ def _git(asked: dict[str, Any]) -> str:
     changed = len(git("status", "--porcelain", "--untracked-files=no").splitlines())
     branch = git("branch", "--show-current").strip() or "no branch"
     return f"{branch}, {changed} changed" if changed else f"{branch}, clean"
+
+
+def _identity(asked: dict[str, Any]) -> str:
+    pattern = r"^(user\.(name|email|signingkey)|gpg\.format)$"
+    told = _output(["git", "-C", asked["workspace"], "config", "-z", "--get-regexp", pattern])
+    known = dict(entry.split("\n", 1) for entry in told.split("\0") if "\n" in entry)
+    if not known.get("user.name") or not known.get("user.email"):
+        raise Lacking(
+            "git does not know who you are",
+            "`git config --global user.name` and `user.email`, outside, then `./inv up`.",
+        )
+    who = f"{known['user.name']} <{known['user.email']}>"
+    if asked["unsigned"]:
+        raise Lacking(f"{who}; does not sign: {asked['unsigned']}", asked["signing_fix"])
+    if not asked["signs_by"]:
+        return who
+    if asked["signs_by"] == "SSH":
+        return f"{who}, {_ssh_signature(known, who)}"
+    key = known.get("user.signingkey", "")
+    try:
+        _output(["slipway-gpg", "--batch", "--list-secret-keys", key])
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise Lacking(
+            f"{who}; cannot sign: {error}", "`./inv up`, and `gpg -K` outside."
+        ) from error
+    return f"{who}, signs with the OpenPGP key {key}"
+
+
+def _ssh_signature(known: dict[str, str], who: str) -> str:
+    if known.get("gpg.format") != "ssh":
+        version = _output(["git", "version"]).split()[-1]
+        raise Lacking(
+            f"{who}; does not sign: git is {version} inside, and SSH keys take 2.35",
+            "Set BASE_IMAGE to an image of Debian 12, as the usual one is.",
+        )
+    wanted = known.get("user.signingkey", "").replace("key::", "", 1)
+    try:
+        held = _output(["ssh-add", "-L"])
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        held = ""
+    if " ".join(wanted.split()[:2]) not in held:
+        raise Lacking(f"{who}; cannot sign: the SSH agent does not hold the key", "`ssh-add KEY`.")
+    return "signs with an SSH key"
+
+
+def _ssh_agent(asked: dict[str, Any]) -> str:
+    try:
+        keys = _output(["ssh-add", "-l"]).splitlines()
+    except subprocess.TimeoutExpired as error:
+        seen = f"it does not answer within {_AGENT_TIMEOUT_S} s"
+        raise Lacking(seen, asked["agent_fix"]) from error
+    except ValueError as error:
+        raise Lacking(str(error), asked["agent_fix"]) from error
+    return "1 key" if len(keys) == 1 else f"{len(keys)} keys"
+
+
+def _output(command: list[str]) -> str:
+    """Return what a program prints; what it says where it fails is the error."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=_AGENT_TIMEOUT_S
+    )
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise ValueError((said or [f"{command[0]} failed"])[-1])
+    return done.stdout
 
 
 def _dvc(asked: dict[str, Any]) -> str:
@@ -131,6 +208,8 @@ CHECKS: dict[str, Callable[[dict[str, Any]], str]] = {
     "workspace": _workspace,
     "Python": _python,
     "git": _git,
+    "identity": _identity,
+    "SSH agent": _ssh_agent,
     "DVC": _dvc,
     "network": _network,
     "cache": _cache,
@@ -141,6 +220,8 @@ CHECKS: dict[str, Callable[[dict[str, Any]], str]] = {
 def _answer(name: str, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"works": True, "seen": CHECKS[name](asked)}
+    except Lacking as error:
+        return {"works": False, "seen": str(error), "hint": error.hint}
     except Exception as error:  # noqa: BLE001  whatever goes wrong is the answer that was asked for
         where = {"asked": _index_url(asked)} if name == "network" else {}
         return {"works": False, "seen": str(error) or type(error).__name__, **where}

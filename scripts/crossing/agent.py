@@ -101,10 +101,20 @@ def forward_agent(root: Path, agent: Path | None) -> bool:
 
 
 def follow_agent(root: Path, environ: Mapping[str, str]) -> None:
-    """Pass on the agent of the shell that a command inside is called from, if it has one."""
+    """Pass on the agent of the shell that a command inside is called from, if it has one.
+
+    One that does not answer is not passed on, as git inside would wait for it for ever.
+    """
     named = environ.get("SSH_AUTH_SOCK", "")
-    if named and Path(named).exists():
-        forward_agent(root, Path(named))
+    if not named or not Path(named).exists() or not hasattr(socket, "AF_UNIX"):
+        return
+    try:
+        _count_keys(Path(named))
+    except (OSError, ValueError):
+        if _text(root / _UPSTREAM) == named:
+            stop_forwarding(root)
+        return
+    forward_agent(root, Path(named))
 
 
 def stop_forwarding(root: Path) -> None:

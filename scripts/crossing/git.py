@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts import process
+from scripts.crossing.identity import served_owner
 from scripts.crossing.paths import is_within
 from scripts.errors import CommandFailed, ToolMissing
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _TIMEOUT_S = 5
+SIGNING = frozenset({"commit.gpgsign", "tag.gpgsign", "tag.forcesignannotated", "push.gpgsign"})
+"""The keys that make git sign without being asked each time."""
 _PUBLIC_KEY = re.compile(r"(ssh-|ecdsa-|sk-)[\w@.-]+ [A-Za-z0-9+/=]+")
 
 
@@ -40,6 +43,7 @@ class GitFacts:
         above: The repository that the workspace is a part of, without being its top.
         borrowed: The object directories of other repositories that this one reads.
         submodules: Their paths in the workspace.
+        submodule_urls: Where .gitmodules says that they come from.
         signing_key: The public half of the key that commits are signed with, where it is SSH's.
         foreign_git_dir: GIT_DIR, where it names another repository than the workspace's.
         why_unread: Why the configuration could not be read; empty where it could.
@@ -51,6 +55,7 @@ class GitFacts:
     above: Path | None = None
     borrowed: tuple[Path, ...] = ()
     submodules: tuple[str, ...] = ()
+    submodule_urls: tuple[str, ...] = ()
     signing_key: str = ""
     foreign_git_dir: str = ""
     why_unread: str = ""
@@ -58,6 +63,17 @@ class GitFacts:
     def last(self, key: str) -> str:
         """Return the value that counts of a key in lower case; empty without one."""
         return next((entry.value or "" for entry in self.entries[::-1] if entry.key == key), "")
+
+    @property
+    def signs_by_itself(self) -> bool:
+        """Whether git signs something without being asked each time."""
+        return any(self.last(key).lower() in ("true", "yes", "on", "1") for key in SIGNING)
+
+    @property
+    def signs_with_openpgp(self) -> bool:
+        """Whether git is set up to sign, with OpenPGP's keys."""
+        openpgp = self.last("gpg.format") in ("", "openpgp")
+        return openpgp and (self.signs_by_itself or bool(self.last("user.signingkey")))
 
     def outside(self) -> tuple[Path, ...]:
         """Return the directories of git that a worktree or a submodule has, outermost first."""
@@ -88,6 +104,7 @@ def observe_git(root: Path, environ: Mapping[str, str]) -> GitFacts:
     directory = _git_directory(root)
     common = _named_in(directory / "commondir", directory) if directory else None
     common = common or directory
+    submodules = _submodules(root) if directory else {}
     git_dir = environ.get("GIT_DIR", "")
     foreign = bool(git_dir) and (root / git_dir).resolve() != directory
     return GitFacts(
@@ -96,7 +113,8 @@ def observe_git(root: Path, environ: Mapping[str, str]) -> GitFacts:
         common=common,
         above=None if directory else _above(root),
         borrowed=_borrowed(common) if common else (),
-        submodules=_submodules(root) if directory else (),
+        submodules=tuple(submodules.get("path", ())),
+        submodule_urls=tuple(submodules.get("url", ())),
         signing_key=_signing_key(entries),
         foreign_git_dir=git_dir if foreign else "",
         why_unread=why,
@@ -113,14 +131,29 @@ def parse_entries(listed: str) -> tuple[GitEntry, ...]:
     return tuple(entries)
 
 
+def public_half(file: str) -> str:
+    """Return the public key of a file that holds it, or a private one beside it; else nothing."""
+    path = Path(file).expanduser()
+    public = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
+    found = _PUBLIC_KEY.match(_text(public))
+    return found.group() if found else ""
+
+
 def _read_entries(root: Path) -> tuple[tuple[GitEntry, ...], str]:
     command = ["git", "config", "--list", "--show-scope", "--includes", "-z"]
+    # Inside, the workspace's owner works, whom git does not doubt.
+    trust = git_environment(str(root)) if served_owner(root) is not None else None
     try:
-        return parse_entries(process.run(command, cwd=root, timeout_s=_TIMEOUT_S).stdout), ""
+        listed = process.run(command, cwd=root, env=trust, timeout_s=_TIMEOUT_S).stdout
+        return tuple(entry for entry in parse_entries(listed) if not _is_trust(entry)), ""
     except ToolMissing:
         return (), "git is not installed on this machine"
     except CommandFailed as error:
         return (), (error.stderr.strip().splitlines() or ["git config failed"])[-1]
+
+
+def _is_trust(entry: GitEntry) -> bool:
+    return entry.scope == "command" and entry.key == "safe.directory"
 
 
 def _git_directory(root: Path) -> Path | None:
@@ -149,16 +182,22 @@ def _borrowed(common: Path) -> tuple[Path, ...]:
     return tuple(path for path in found if path.is_dir() and not is_within(path, common))
 
 
-def _submodules(root: Path) -> tuple[str, ...]:
+def _submodules(root: Path) -> dict[str, list[str]]:
+    """Return the paths and the URLs of .gitmodules; a path that leads out of it is left out."""
     if not (root / ".gitmodules").is_file():
-        return ()
-    command = ["git", "config", "--file", ".gitmodules", "-z", "--get-regexp", r"\.path$"]
+        return {}
+    command = ["git", "config", "--file", ".gitmodules", "-z", "--get-regexp", r"\.(path|url)$"]
     try:
         listed = process.run(command, cwd=root, check=False, timeout_s=_TIMEOUT_S).stdout
     except (ToolMissing, CommandFailed):
-        return ()
-    paths = [line.partition("\n")[2] for line in listed.split("\0")]
-    return tuple(path for path in paths if path and ".." not in Path(path).parts)
+        return {}
+    found: dict[str, list[str]] = {"path": [], "url": []}
+    for line in listed.split("\0"):
+        key, _, value = line.partition("\n")
+        kind = key.rpartition(".")[2]
+        if value and (kind == "url" or ".." not in Path(value).parts):
+            found[kind].append(value)
+    return found
 
 
 def _signing_key(entries: Sequence[GitEntry]) -> str:
@@ -172,10 +211,7 @@ def _signing_key(entries: Sequence[GitEntry]) -> str:
         return literal
     if not value:
         return ""
-    path = Path(value).expanduser()
-    public = path if path.suffix == ".pub" else path.with_name(f"{path.name}.pub")
-    found = _PUBLIC_KEY.match(_text(public))
-    return found.group() if found else ""
+    return public_half(value)
 
 
 def _text(path: Path) -> str:

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from scripts.crossing.git import SIGNING
+from scripts.crossing.gpg import GpgFacts
 from scripts.crossing.paths import is_within
+from scripts.crossing.signing import OPENPGP, SSH, Signing, plan_signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -97,17 +99,18 @@ _PROGRAMS = re.compile(
 )
 _INSIDE = frozenset({"nano", "less", "cat", "more", "true", ":"})
 """Programs that every image has; see apt.txt."""
-_SIGNING = frozenset({"commit.gpgsign", "tag.gpgsign", "tag.forcesignannotated", "push.gpgsign"})
+_OPENPGP_PROGRAM = frozenset({"gpg.program", "gpg.openpgp.program"})
 _LOCAL = frozenset({"local", "worktree"})
 """The levels that lie in the repository, which is inside as it is."""
 
 
 @dataclass(frozen=True)
 class GitConfig:
-    """The texts of the two files, and what a person should know of them."""
+    """The texts of the two files, how git inside signs, and what a person should know."""
 
     text: str
     recent: str
+    signing: Signing
     notes: tuple[str, ...] = ()
 
 
@@ -119,7 +122,13 @@ class _Chosen:
 
 
 def plan_git_config(
-    facts: GitFacts, *, workspace: str, home: Path, visible: Sequence[Path], helper: str = ""
+    facts: GitFacts,
+    *,
+    workspace: str,
+    home: Path,
+    visible: Sequence[Path],
+    helper: str = "",
+    gpg: GpgFacts | None = None,
 ) -> GitConfig:
     """Choose what crosses.
 
@@ -129,25 +138,27 @@ def plan_git_config(
         home: What ``~`` stands for on the host.
         visible: The directories of the host that are inside at their own paths.
         helper: The credential helper inside; empty for none.
+        gpg: How the host signs with OpenPGP, if inside can reach its agent.
     """
     trusted = [workspace, *(f"{workspace}/{path}" for path in facts.submodules)]
     chosen = _Chosen([("safe.directory", path) for path in trusted], [], [])
     if helper:
         chosen.entries.append(("credential.helper", helper))
-    signs = _signs(facts, chosen)
+    signing = plan_signing(facts, gpg or GpgFacts())
+    (chosen.recent if signing.by == SSH else chosen.entries).extend(signing.entries)
 
     def shown(path: Path) -> bool:
         return any(is_within(path, directory) for directory in visible)
 
     for entry in facts.entries:
         if entry.scope not in _LOCAL and _crosses(entry.key):
-            _choose(entry, chosen, home, shown, signs=signs)
-    notes = list(_notes(facts))
+            _choose(entry, chosen, home, shown, signing.by)
+    notes = list(_notes(facts, signing))
     if chosen.left_out:
         notes.append("git inside goes without " + "; ".join(dict.fromkeys(chosen.left_out)))
-    if signs and any(facts.last(key).lower() in ("true", "yes", "on", "1") for key in _SIGNING):
+    if signing.by == SSH and signing.wanted:
         notes.append("commits are signed inside through the SSH agent; that takes git 2.35 there")
-    return GitConfig(render(chosen.entries), render(chosen.recent), tuple(notes))
+    return GitConfig(render(chosen.entries), render(chosen.recent), signing, tuple(notes))
 
 
 def render(entries: Iterable[tuple[str, str | None]]) -> str:
@@ -183,25 +194,19 @@ def _crosses(key: str) -> bool:
     return section in _SECTIONS
 
 
-def _signs(facts: GitFacts, chosen: _Chosen) -> bool:
-    """Tell whether inside can sign; choose the key if it can."""
-    if facts.last("gpg.format") == "ssh" and facts.signing_key:
-        chosen.recent += [("gpg.format", "ssh"), ("user.signingkey", f"key::{facts.signing_key}")]
-        return True
-    return False
-
-
 def _choose(
-    entry: GitEntry, chosen: _Chosen, home: Path, shown: Callable[[Path], bool], *, signs: bool
+    entry: GitEntry, chosen: _Chosen, home: Path, shown: Callable[[Path], bool], signs_by: str
 ) -> None:
     key, value = entry.key, entry.value
     if _holds_password(key) or _holds_password(value or ""):
         chosen.left_out.append(f"{key.partition('.')[0]}.* with a password in it")
-    elif key in _SIGNING:
-        if signs:
-            chosen.recent.append((key, value))
+    elif key in SIGNING:
+        if signs_by:
+            (chosen.recent if signs_by == SSH else chosen.entries).append((key, value))
         elif (value or "true").lower() not in ("false", "no", "off", "0", "never"):
             chosen.left_out.append(f"{key} (the key cannot be used there)")
+    elif key in _OPENPGP_PROGRAM and signs_by == OPENPGP:
+        return  # the image's own stands in for it
     elif _PATHS.fullmatch(key) and value:
         path = home / value[2:] if value.startswith("~/") else Path(value)
         if path.is_absolute() and not shown(path):
@@ -229,7 +234,7 @@ def _holds_password(value: str) -> bool:
     return False
 
 
-def _notes(facts: GitFacts) -> Iterable[str]:
+def _notes(facts: GitFacts, signing: Signing) -> Iterable[str]:
     if facts.why_unread:
         yield f"git's configuration does not cross: {facts.why_unread}"
     elif not facts.last("user.name") or not facts.last("user.email"):
@@ -247,27 +252,5 @@ def _notes(facts: GitFacts) -> Iterable[str]:
             f"the workspace is a part of the repository {facts.above}, most of which is not "
             "inside: use git outside, or clone Slipway as a repository of its own"
         )
-    if (
-        facts.last("gpg.format") == "ssh"
-        and not facts.signing_key
-        and facts.last("user.signingkey")
-    ):
-        yield "git's signing key has no public half (.pub) here, so nothing is signed inside"
-    elif facts.last("commit.gpgsign") == "true" and facts.last("gpg.format") != "ssh":
-        yield "GnuPG does not cross, so nothing is signed inside; keys of SSH do (gpg.format)"
-
-
-def ssh_remotes(facts: GitFacts) -> tuple[str, ...]:
-    """Return the names of the remotes that are reached through SSH; pure."""
-    found = (
-        entry.key[len("remote.") :].rpartition(".")[0]
-        for entry in facts.entries
-        if re.fullmatch(r"remote\..*\.(push)?url", entry.key) and _is_ssh(entry.value or "")
-    )
-    return tuple(dict.fromkeys(found))
-
-
-def _is_ssh(url: str) -> bool:
-    if "://" in url:
-        return urlsplit(url).scheme in ("ssh", "git+ssh")
-    return bool(re.match(r"[^/\\:]{2,}:", url))
+    if signing.why_not:
+        yield f"{signing.why_not}, so nothing is signed inside: {signing.fix}, then `./inv up`"

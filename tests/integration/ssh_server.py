@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import pwd
@@ -10,10 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from scripts import process
@@ -59,6 +55,11 @@ class SshServer:
     @property
     def user(self) -> str:
         return pwd.getpwuid(os.getuid()).pw_name
+
+    def alias(self, name: str, *more: str) -> str:
+        """Return what ~/.ssh/config says to call this server ``name``."""
+        lines = (f"HostName {self.address}", f"Port {self.port}", f"User {self.user}", *more)
+        return f"Host {name}\n" + "".join(f"\t{line}\n" for line in lines)
 
     def url(self, repository: Path, host: str = "") -> str:
         return f"ssh://{self.user}@{host or self.address}:{self.port}{repository}"
@@ -111,31 +112,6 @@ def agent(socket_path: Path, *keys: Path, uid: int | None = None) -> Iterator[No
             started.terminate()
 
 
-@contextlib.contextmanager
-def web_server(directory: Path, address: str, account: str) -> Iterator[str]:
-    """Serve ``directory`` to ``account`` (``NAME:PASSWORD``) alone; return the server's address."""
-    expected = f"Basic {base64.b64encode(account.encode()).decode()}"
-
-    class Handler(SimpleHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.headers.get("Authorization") == expected:
-                super().do_GET()
-                return
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="git"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    handler = partial(Handler, directory=str(directory))
-    with ThreadingHTTPServer((address, 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{address}:{server.server_address[1]}"
-        server.shutdown()
-
-
 class Person:
     """The home of somebody who works in ``workspace``: git's and ssh's files, and an agent."""
 
@@ -147,6 +123,7 @@ class Person:
         self.key = self.ssh / "id_ed25519"
         self.public_key = make_key(self.key)
         self.socket = self.home / "agent.sock"
+        self.variables: dict[str, str] = {}
         self.configure("user.name", NAME)
         self.configure("user.email", MAIL)
         self.give()
@@ -166,7 +143,7 @@ class Person:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"HOME": str(self.home), "SSH_AUTH_SOCK": str(self.socket)}
+        return {"HOME": str(self.home), "SSH_AUTH_SOCK": str(self.socket), **self.variables}
 
     def inv(self, *arguments: str) -> process.Completed:
         return self.workspace.inv(*arguments, env=self.environment)

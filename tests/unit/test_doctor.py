@@ -23,6 +23,7 @@ SEEN = {
     "workspace": "/w",
     "Python": "3.9.2",
     "git": "main, clean",
+    "identity": "Ada <ada@example.com>",
     "DVC": "3.67.1",
     "network": "package index answers",
     "cache": "/w/.dvc/cache",
@@ -44,6 +45,7 @@ class Answering(MemoryEngine):
         super().__init__()
         self.broken: dict[str, str] = {}
         self.seen: dict[str, str] = SEEN
+        self.lacking: dict[str, dict[str, Any]] = {}
         self.asked: dict[str, Any] = {}
 
     def execute(
@@ -57,6 +59,7 @@ class Answering(MemoryEngine):
             name: {"works": name not in self.broken, "seen": self.broken.get(name, self.seen[name])}
             for name in self.asked["checks"]
         }
+        answers.update(self.lacking)
         return Completed(tuple(argv), 0, f"some warning\n{json.dumps(answers)}\n", "")
 
 
@@ -108,6 +111,28 @@ def test_a_gpu_is_asked_for_only_if_planned(tmp_path: Path) -> None:
     engine.seen = {**SEEN, "GPU": "GPU 0"}
     assert "GPU" not in verdicts(engine, plan_for(tmp_path))
     assert verdicts(engine, plan_for(tmp_path, Gpu.CDI))["GPU"] is Verdict.WORKS
+
+
+def test_the_agent_is_asked_for_only_if_git_needs_one(tmp_path: Path) -> None:
+    engine = Answering()
+    engine.seen = {**SEEN, "SSH agent": "2 keys"}
+    plan = plan_for(tmp_path)
+    assert "SSH agent" not in verdicts(engine, plan)
+    needed = dataclasses.replace(plan, agent_needed=True, agent_fix="`ssh-add`")
+    assert verdicts(engine, needed)["SSH agent"] is Verdict.WORKS
+    assert engine.asked["agent_fix"] == "`ssh-add`."
+
+
+def test_what_is_merely_lacking_is_a_warning_with_its_own_hint(tmp_path: Path) -> None:
+    lacking = {"works": False, "seen": "git does not know who you are", "hint": "user.name"}
+    engine = Answering()
+    engine.lacking = {"identity": lacking}
+    proof = doctor.prove(plan_for(tmp_path), CONTAINER, engine)
+    assert not proof.failed
+    (row,) = [check for check in proof.checks if check.name == "identity"]
+    assert (row.verdict, row.seen, row.hint) == (
+        Verdict.WARNING, "git does not know who you are", "user.name",
+    )  # fmt: skip
 
 
 def test_a_container_that_does_not_answer_shows_its_log(tmp_path: Path) -> None:

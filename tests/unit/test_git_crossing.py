@@ -5,11 +5,20 @@ from pathlib import Path
 import pytest
 
 from scripts.crossing.git import GitEntry, GitFacts, parse_entries
-from scripts.crossing.git_config import GitConfig, plan_git_config, ssh_remotes
+from scripts.crossing.git_config import GitConfig, plan_git_config
+from scripts.crossing.gpg import GpgFacts, out_of_reach, signing_fingerprint
+from scripts.crossing.ssh_config import (
+    SshHost,
+    read_host,
+    render_ssh_config,
+    ssh_hosts,
+    ssh_remotes,
+)
 
 HOME = Path("/home/ada")
 WORKSPACE = "/home/ada/project"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI ada@host"
+FINGERPRINT = "F6FAA1E63942ACC02465B855B28972FA84218857"
 PERSON = (("user.name", "Ada"), ("user.email", "ada@example.com"))
 
 
@@ -18,8 +27,9 @@ def facts(*pairs: tuple[str, str | None], scope: str = "global", **more: object)
     return GitFacts(entries=entries, **more)  # type: ignore[arg-type]
 
 
-def planned(found: GitFacts) -> GitConfig:
-    return plan_git_config(found, workspace=WORKSPACE, home=HOME, visible=[Path(WORKSPACE)])
+def planned(found: GitFacts, gpg: GpgFacts | None = None) -> GitConfig:
+    visible = [Path(WORKSPACE)]
+    return plan_git_config(found, workspace=WORKSPACE, home=HOME, visible=visible, gpg=gpg)
 
 
 def lines(text: str) -> list[str]:
@@ -110,13 +120,59 @@ def test_signing_crosses_with_the_public_key_alone() -> None:
     assert any("git 2.35" in note for note in plan.notes)
 
 
-@pytest.mark.parametrize("form", [(), (("gpg.format", "ssh"), ("user.signingkey", "~/.ssh/id"))])
+def test_signing_with_openpgp_crosses_through_the_agent() -> None:
+    signing = (("commit.gpgsign", "true"), ("gpg.program", "gpg2"), ("tag.gpgsign", "true"))
+    plan = planned(facts(*signing), GpgFacts(Path("/run/S.gpg-agent.extra"), FINGERPRINT))
+    assert not plan.notes
+    for line in ('program = "slipway-gpg"', f'signingkey = "{FINGERPRINT}"', 'gpgsign = "true"'):
+        assert line in lines(plan.text)
+    assert "gpg2" not in plan.text
+
+
+def test_a_chosen_subkey_stays_the_chosen_one() -> None:
+    key = ("user.signingkey", "0123ABCD!")
+    plan = planned(facts(key), GpgFacts(Path("/run/S.gpg-agent.extra"), FINGERPRINT))
+    assert 'signingkey = "0123ABCD!"' in lines(plan.text)
+
+
+@pytest.mark.parametrize(
+    ("form", "gpg"),
+    [
+        ((), GpgFacts(why_not="no agent answers", fix="start one")),
+        ((), out_of_reach(GpgFacts(Path("/run/S.gpg-agent.extra"), FINGERPRINT))),
+        ((("gpg.format", "ssh"), ("user.signingkey", "~/.ssh/id")), GpgFacts()),
+        ((("gpg.format", "x509"),), GpgFacts()),
+    ],
+)
 def test_signing_that_cannot_work_inside_is_said_and_does_not_stop_commits(
-    form: tuple[tuple[str, str], ...],
+    form: tuple[tuple[str, str], ...], gpg: GpgFacts
 ) -> None:
-    plan = planned(facts(("commit.gpgsign", "true"), *form))
-    assert "gpgsign" not in plan.text + plan.recent
-    assert any("signed inside" in note for note in plan.notes)
+    plan = planned(facts(("commit.gpgsign", "true"), *form), gpg)
+    assert "gpg" not in plan.text + plan.recent
+    (note,) = [note for note in plan.notes if "nothing is signed inside" in note]
+    assert "then `./inv up`" in note
+
+
+@pytest.mark.parametrize(
+    ("secret", "found"),
+    [
+        ("sec:u:255:22:AA:1::::::scSC:::+:::0:", FINGERPRINT),
+        ("sec:u:255:22:AA:1::::::scSC:::D276000124010304:::0:", FINGERPRINT),
+        ("sec:u:255:22:AA:1::::::scSC:::#:::0:", ""),
+        ("sec:e:255:22:AA:1::::::scSC:::+:::0:", ""),
+        ("sec:u:255:22:AA:1::::::cSC:::+:::0:", ""),
+    ],
+)
+def test_a_key_signs_only_if_it_is_here_and_still_good(secret: str, found: str) -> None:
+    assert signing_fingerprint(f"{secret}\nfpr:::::::::{FINGERPRINT}:\n") == found
+
+
+def test_a_subkey_signs_for_a_primary_key_that_is_kept_elsewhere() -> None:
+    listed = (
+        f"sec:u:255:22:AA:1::::::cSC:::#:::0:\nfpr:::::::::{FINGERPRINT}:\n"
+        "ssb:u:255:22:BB:1::::::s:::+:::0:\nfpr:::::::::OTHER:\n"
+    )
+    assert signing_fingerprint(listed) == FINGERPRINT
 
 
 def test_what_is_missing_is_said() -> None:
@@ -136,6 +192,55 @@ def test_remotes_of_ssh_are_told_from_others() -> None:
         scope="local",
     )
     assert ssh_remotes(found) == ("a", "c.d")
+
+
+def test_the_hosts_of_remotes_submodules_and_rewritten_addresses_are_asked_for() -> None:
+    found = facts(
+        ("remote.a.url", "git@Work:x.git"),
+        ("remote.b.url", "ssh://git@forge:2222/x"),
+        ("remote.c.url", "https://example.com/x"),
+        ("remote.d.url", "-oProxyCommand=planted:x"),
+        ("url.ssh://git@inner/.insteadof", "https://inner/"),
+        submodule_urls=("../sibling.git", "sub:x.git"),
+    )
+    assert ssh_hosts(found) == ("sub", "Work", "forge", "inner")
+
+
+USUAL = {"hostname": ["host"], "port": ["22"], "user": ["ada"], "ciphers": ["a,b"],
+         "identityfile": ["~/.ssh/id_rsa"], "proxycommand": ["none"]}  # fmt: skip
+
+
+def test_of_a_hosts_options_only_the_harmless_ones_cross() -> None:
+    own = {"hostname": ["git.example.com"], "ciphers": ["a,b,old"], "hostkeyalias": ["x"],
+           "localforward": ["1 y:2"], "proxycommand": ["nc planted"]}  # fmt: skip
+    host = read_host("work", {**USUAL, **own}, USUAL)
+    assert host.options == (
+        ("HostName", "git.example.com"),
+        ("User", "ada"),
+        ("Port", "22"),
+        ("HostKeyAlias", "x"),
+        ("Ciphers", "+old"),
+    )
+    assert "ProxyCommand stays outside" in host.why_not
+    assert "planted" not in str(host)
+
+
+def test_a_host_that_ssh_says_nothing_of_is_named() -> None:
+    assert read_host("work", {}, USUAL).why_not == "ssh cannot read ~/.ssh/config"
+
+
+def test_the_public_half_picks_the_key_and_no_other_is_offered() -> None:
+    hosts = (
+        SshHost("work", (("HostName", "x"),), keys=(KEY,), only_keys=True),
+        SshHost("home", keys=(KEY,)),
+        SshHost("lost", only_keys=True),
+    )
+    files = render_ssh_config(hosts, WORKSPACE)
+    assert files[".slipway/ssh/key-1.pub"] == f"{KEY}\n"
+    named = f'\tIdentityFile "{WORKSPACE}/.slipway/ssh/key-1.pub"'
+    assert files[".slipway/ssh/config"].splitlines()[1:] == [
+        "Host work", "\tHostName x", named, "\tIdentitiesOnly yes", "Host home", named, "Host lost",
+    ]  # fmt: skip
 
 
 def test_the_list_of_git_is_read_with_its_levels() -> None:
