@@ -34,6 +34,8 @@ _TITLES = {JUPYTER: "JupyterLab", TENSORBOARD: "TensorBoard"}
 LOG_DIRECTORIES = ("lightning_logs", "runs", "outputs")
 """Where Lightning, PyTorch's SummaryWriter and Hydra write by themselves."""
 _REACHED_WITHIN_S = 15.0
+_SHOWING = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+"""Variables that say that there is a display, or a browser that needs none."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def start_server(
     request = {"call": "start", "name": name, "port": port.container_port, "shows": directory}
     with progress.phase(f"starting {_TITLES[name]}"):
         answer = ask_inside(settings, container, request, progress, module=INSIDE)
-        _wait(port, _TITLES[name])
+        if not _answers_within(port, _REACHED_WITHIN_S):
+            raise _unreachable(settings, container, name, port, progress)
     if answer["shows"] != directory:
         raise SettingsError(
             f"{_TITLES[name]} runs already, and shows {answer['shows']}.",
@@ -97,12 +100,12 @@ def stop_server(settings: Settings, engine: Engine, name: str, progress: Progres
 
 
 def open_browser(server: Server, environ: Mapping[str, str] = os.environ) -> bool:
-    """Open a server's address where there is a display; tell whether that was tried.
+    """Open a server's address where something can show it; tell whether that was tried.
 
     The browser is given a file that leads there, which only its owner may read: others may see
     a browser's command line.
     """
-    if sys.platform == "linux" and not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
+    if sys.platform == "linux" and not any(environ.get(key) for key in _SHOWING):
         return False
     descriptor, name = tempfile.mkstemp(prefix="slipway-", suffix=".html")
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -144,23 +147,35 @@ def _directory(root: Path, name: str, shows: Path | None) -> str:
     return workspace if relative == "." else f"{workspace}/{relative}"
 
 
-def _wait(port: Port, title: str) -> None:
+def _answers_within(port: Port, seconds: float) -> bool:
     """Wait until the server, which answers inside, answers where it is published."""
-    deadline = time.monotonic() + _REACHED_WITHIN_S
-    reason = "no answer"
-    while time.monotonic() < deadline:
-        connection = http.client.HTTPConnection(_address(port), timeout=5)  # through no proxy
-        try:
-            connection.request("GET", "/")
-            if connection.getresponse().status < 500:
-                return
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-        finally:
-            connection.close()
+    deadline = time.monotonic() + seconds
+    while not _answers(port):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.1)
-    raise ContainerError(
-        f"{title} answers inside, but not on {_address(port)}: {reason}.",
+    return True
+
+
+def _answers(port: Port) -> bool:
+    connection = http.client.HTTPConnection(_address(port), timeout=5)  # through no proxy
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _unreachable(
+    settings: Settings, container: ContainerFacts, name: str, port: Port, progress: Progress
+) -> ContainerError:
+    request = {"call": "last_lines", "name": name}
+    answer = ask_inside(settings, container, request, progress, module=INSIDE)
+    shown = "".join(f"\n  {line}" for line in answer["lines"])
+    return ContainerError(
+        f"{_TITLES[name]} answers inside, but not on {_address(port)}.{shown}",
         hint="`./inv net` shows what is published; `./inv down` and `./inv up` publish it anew.",
     )
 

@@ -13,9 +13,11 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,42 +28,55 @@ from scripts.links.worker import serve
 if TYPE_CHECKING:
     from scripts.progress import Progress
 
-ANSWERS_WITHIN_S = 60.0
+ANSWERS_WITHIN_S = 120.0
+"""A first start reads hundreds of modules from a cold disk, and the machine may be busy."""
 _ENDS_WITHIN_S = 10.0
 _MARK = "SLIPWAY_WEB"
 """A variable of the server, by which its process is known again."""
 _LOG_LINES = 10
 
 
-def start(_: Progress, *, name: str, port: int, shows: str) -> dict[str, Any]:
+def start(
+    _: Progress, *, name: str, port: int, shows: str, within_s: float = ANSWERS_WITHIN_S
+) -> dict[str, Any]:
     """Start a server unless it runs, and wait until it answers.
 
     Args:
         name: ``jupyter`` or ``tensorboard``.
         port: Where it listens inside.
         shows: The directory that it shows.
+        within_s: How long it may take until it answers.
 
     Returns:
         Its token (empty for TensorBoard), what it shows, and whether it ran already.
 
     Raises:
-        ContainerError: It ended at once or does not answer, with the last lines of its log.
+        ContainerError: Another program has the port, or the server ended at once or does not
+            answer; with the last lines of its log.
     """
     state = _directory(name)
     with (state / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        log = state / "log"
         known = _known(state, name)
         if known is not None:
+            # Whoever started it may have gone before it answered.
+            _wait(name, known["pid"], known["port"], log, within_s)
             return {**known, "ran": True}
+        if _accepts(port):  # its answers would be taken for those of the new server
+            raise ContainerError(
+                f"Another program inside listens on port {port}, which is {name}'s.",
+                hint="End it; in `./inv shell`, `ps -ef` shows what runs.",
+            )
         token = secrets.token_urlsafe(24) if name == "jupyter" else ""
-        log = state / "log"
-        log.unlink(missing_ok=True)
+        if log.exists():
+            log.replace(state / "log.before")
         pid = process.start_logged(
             _command(name, port, shows, _configure(state, token)), log, env={_MARK: name}
         )
         described = {"pid": pid, "port": port, "shows": shows, "token": token}
         _write(state / "server.json", json.dumps(described))
-        _wait(name, pid, port, log)
+        _wait(name, pid, port, log, within_s)
         return {**described, "ran": False}
 
 
@@ -76,6 +91,11 @@ def stop(_: Progress, *, name: str) -> dict[str, Any]:
         (state / "server.json").unlink(missing_ok=True)
         (state / "config.json").unlink(missing_ok=True)
     return {"ran": known is not None}
+
+
+def last_lines(_: Progress, *, name: str) -> dict[str, Any]:
+    """Return the last lines that a server printed."""
+    return {"lines": _last_lines(_directory(name) / "log")}
 
 
 def _directory(name: str) -> Path:
@@ -129,8 +149,8 @@ def _runs(pid: int, name: str) -> bool:
     return status != "Z" and (variables == [b""] or f"{_MARK}={name}".encode() in variables)
 
 
-def _wait(name: str, pid: int, port: int, log: Path) -> None:
-    deadline = time.monotonic() + ANSWERS_WITHIN_S
+def _wait(name: str, pid: int, port: int, log: Path, within_s: float) -> None:
+    deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if not _runs(pid, name):
             raise _failed(f"{name} ended as soon as it was started.", log)
@@ -138,13 +158,25 @@ def _wait(name: str, pid: int, port: int, log: Path) -> None:
             return
         time.sleep(0.1)
     _end(pid, name)
-    raise _failed(f"{name} does not answer within {ANSWERS_WITHIN_S:g} s.", log)
+    raise _failed(f"{name} does not answer within {within_s:g} s.", log)
 
 
 def _failed(message: str, log: Path) -> ContainerError:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    shown = "".join(f"\n  {line[:200]}" for line in lines[-_LOG_LINES:] if line.strip())
+    shown = "".join(f"\n  {line}" for line in _last_lines(log))
     return ContainerError(message + shown, hint=f"In `./inv shell`, {log} holds all that it said.")
+
+
+def _last_lines(log: Path) -> list[str]:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return [line[:200] for line in lines if line.strip()][-_LOG_LINES:]
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _answers(port: int) -> bool:
@@ -159,15 +191,19 @@ def _answers(port: int) -> bool:
 
 
 def _end(pid: int, name: str) -> None:
-    """End a server, gently first: JupyterLab then ends its kernels."""
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + _ENDS_WITHIN_S
-    while _runs(pid, name):
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            return
-        time.sleep(0.05)
+    """End a server, gently first: JupyterLab then ends its kernels. It is gone afterwards."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):  # it ended by itself just now
+            os.killpg(pid, number)
+        deadline = time.monotonic() + _ENDS_WITHIN_S
+        while time.monotonic() < deadline:
+            if not _runs(pid, name):
+                return
+            time.sleep(0.05)
+    raise ContainerError(
+        f"{name} does not end (process {pid} inside).", hint="`./inv down` ends it for certain."
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(serve(sys.argv[1:], {"start": start, "stop": stop}))
+    sys.exit(serve(sys.argv[1:], {"start": start, "stop": stop, "last_lines": last_lines}))

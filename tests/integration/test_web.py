@@ -6,12 +6,15 @@ import json
 import re
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from scripts import process
+from tests.integration.proxy_site import free_port
 from tests.workspace import Workspace, said
 
 if TYPE_CHECKING:
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("docker")
 
 SEE = Path(__file__).parent / "browser" / "see.js"
-PUBLISHED = "28890:8888,26010:6006"
+JUPYTER_PORT, TENSORBOARD_PORT = free_port("127.0.0.1"), free_port("127.0.0.1")
+PUBLISHED = f"{JUPYTER_PORT}:8888,{TENSORBOARD_PORT}:6006"
 NOTEBOOK = {
     "cells": [
         {"cell_type": "code", "execution_count": None, "id": "one", "metadata": {}, "outputs": [],
@@ -61,7 +65,7 @@ def test_jupyterlab_opens_with_its_token_and_runs_a_cell(served: Workspace, tmp_
     (served.root / "cell.ipynb").write_text(json.dumps(NOTEBOOK))
     url = start(served, "jupyter")
     address, _, token = url.partition("/lab?token=")
-    assert address == "http://127.0.0.1:28890"
+    assert address == f"http://127.0.0.1:{JUPYTER_PORT}"
     assert len(token) >= 32
     shown = see(
         "cell",
@@ -121,7 +125,7 @@ def test_tensorboard_shows_a_curve(served: Workspace, tmp_path: Path) -> None:
     assert "--logdir" in said(missing)
     assert served.inv("exec", "--", "python", "-c", WRITE).returncode == 0
     url = start(served, "tensorboard", "--logdir", str(served.root / "curves"))
-    assert url == "http://127.0.0.1:26010/"
+    assert url == f"http://127.0.0.1:{TENSORBOARD_PORT}/"
     shown = see(
         "curve", f"{url}#timeseries", tag="loss/planted", screenshot=str(tmp_path / "s.png")
     )
@@ -133,26 +137,100 @@ def test_tensorboard_shows_a_curve(served: Workspace, tmp_path: Path) -> None:
 
 def test_what_cannot_be_started_says_why_in_its_own_words(served: Workspace) -> None:
     served.inv("jupyter", "--stop")
-    serve = "import http.server as h; h.HTTPServer(('', 8888), h.BaseHTTPRequestHandler)"
-    code = f"{serve}.serve_forever()"
-    process.run(["docker", "exec", "--detach", served.container_id(), "python", "-c", code])
+    broken = json.dumps({"ServerApp": {"certfile": "/no/such/certificate"}})
+    where = "~/.jupyter/jupyter_config.json"
+    script = f"mkdir -p ~/.jupyter && echo '{broken}' > {where}"
+    assert served.inv("exec", "--", "sh", "-c", script).returncode == 0
+    done = served.inv("jupyter", "--no-open")
+    served.inv("exec", "--", "sh", "-c", f"rm {where}")
+    assert done.returncode == 4
+    assert re.search(r"jupyter ended as soon as it was started.*certificate", said(done))
+    assert done.stderr.count("HINT ") == 1
+    start(served, "jupyter")
+    script = "grep -l no/such/certificate /tmp/slipway-jupyter-*/log.before"
+    assert served.inv("exec", "--", "sh", "-c", script).returncode == 0, "kept for whoever asks"
+
+
+def test_a_port_that_another_program_has_is_told_at_once(served: Workspace) -> None:
+    """Its answers are not taken for those of a server that is only starting."""
+    served.inv("jupyter", "--stop")
+    other = [served.container_id(), "python", "-m", "http.server", "8888"]
+    process.run(["docker", "exec", "--detach", *other])
+    waiting = "until curl -s -o /dev/null http://127.0.0.1:8888/; do sleep 0.1; done"
+    process.run(["docker", "exec", served.container_id(), "sh", "-c", waiting], timeout_s=30)
     try:
         done = served.inv("jupyter", "--no-open")
     finally:
         process.run(["docker", "exec", served.container_id(), "pkill", "-f", "http.server"])
     assert done.returncode == 4
-    assert re.search(r"jupyter ended as soon as it was started.*8888", said(done))
+    assert "Another program inside listens on port 8888" in said(done)
     assert done.stderr.count("HINT ") == 1
-    assert "Traceback" not in done.stderr
+
+
+SILENT = """
+echo 'still reading the stars'
+exec sleep 300
+"""
+
+
+def test_what_does_not_answer_in_time_is_ended_and_its_log_shown(served: Workspace) -> None:
+    served.inv("jupyter", "--stop")
+    (served.root / "bin").mkdir()
+    program = served.root / "bin" / "jupyter"
+    program.write_text(f"#!/bin/sh{SILENT}")
+    program.chmod(0o755)
+    asked = {"call": "start", "name": "jupyter", "port": 8888, "shows": "/", "within_s": 1.0}
+    module = ["python", "-m", "scripts.container.web_inside", json.dumps(asked)]
+    path = f"PATH={program.parent}:/opt/environment/bin:/usr/bin:/bin"
+    done = served.inv("exec", "--", "env", path, *module)
+    error = json.loads(done.stdout)["error"]
+    assert error["message"] == "jupyter does not answer within 1 s.\n  still reading the stars"
+    assert "/log holds all that it said" in error["hint"]
+    running = process.run(["docker", "top", served.container_id(), "-eo", "pid,args"]).stdout
+    assert "sleep 300" not in running
+    assert "did not run" in said(served.inv("jupyter", "--stop"))
+
+
+def test_two_who_start_it_at_once_get_one_server(served: Workspace) -> None:
+    served.inv("jupyter", "--stop")
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: served.inv("jupyter", "--no-open"), range(2)))
+    assert [done.returncode for done in both] == [0, 0]
+    assert both[0].stdout == both[1].stdout
+    assert sorted("runs already" in said(done) for done in both) == [False, True]
+
+
+def test_a_server_that_was_killed_is_started_anew(served: Workspace) -> None:
+    url = start(served, "jupyter")
+    kill = "kill -9 $(sed 's/.*\"pid\": \\([0-9]*\\).*/\\1/' /tmp/slipway-jupyter-*/server.json)"
+    assert served.inv("exec", "--", "sh", "-c", kill).returncode == 0
+    assert start(served, "jupyter") != url
+
+
+def test_the_browser_is_opened_unless_told_not_to(served: Workspace, tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
+    browser.chmod(0o755)
+    env = {"BROWSER": str(browser)}
+    done = served.inv("jupyter", "--no-open", env=env)
+    assert done.returncode == 0, said(done)
+    assert not opened.exists()
+    assert served.inv("jupyter", env=env).stdout == done.stdout
+    (address,) = opened.read_text().splitlines()
+    page = Path(urlsplit(address).path)
+    assert page.stat().st_mode & 0o777 == 0o600, "its address holds the token"
+    assert f"url={done.stdout.strip()}" in page.read_text()
+    page.unlink()
 
 
 def test_a_port_that_is_not_published_is_named_with_the_line_to_write(served: Workspace) -> None:
-    served.write_env(PORTS="26010:6006")
+    served.write_env(PORTS=f"{TENSORBOARD_PORT}:6006")
     served.up()
     done = served.inv("jupyter", "--no-open")
     assert done.returncode == 4
     assert "does not publish port 8888" in said(done)
-    assert "Write PORTS=127.0.0.1:26010:6006,8888 into .env" in said(done)
+    assert f"Write PORTS=127.0.0.1:{TENSORBOARD_PORT}:6006,8888 into .env" in said(done)
 
 
 def test_the_host_is_reached_from_inside(served: Workspace) -> None:

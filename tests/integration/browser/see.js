@@ -6,14 +6,13 @@ const SEEN = {
   async cell(page) {
     const cell = page.locator(".jp-Notebook .jp-CodeCell").first();
     const output = cell.locator(".jp-OutputArea-output pre").first();
-    // A cell that is run before the kernel is wired to the notebook is not run: as a person would.
-    for (let attempt = 0; attempt < 12; attempt++) {
-      await cell.locator(".cm-content").click();
-      await page.keyboard.press("Control+Enter");
-      const came = await output.waitFor({ timeout: 5000 }).then(() => true, () => false);
-      if (came) return (await output.textContent()).trim();
-    }
-    throw new Error("the cell printed nothing");
+    // A cell that is run before the kernel is wired to the notebook is not run. When it is, the
+    // status bar says so, as it does to a person.
+    await page.getByText(/\| Idle$/).waitFor();
+    await cell.locator(".cm-content").click();
+    await page.keyboard.press("Control+Enter");
+    await output.waitFor();
+    return (await output.textContent()).trim();
   },
 
   // Waits for the chart of the scalar and the points in it; returns what a pointer over it shows.
