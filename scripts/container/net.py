@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from scripts.container.inside import ask_inside
+from scripts.crossing.agent import follow_agent
 from scripts.crossing.proxies import plan_proxies
 from scripts.crossing.reached import Reached, hint_for
 from scripts.errors import ContainerError
@@ -93,6 +95,7 @@ def observe_net(
         "index_url": without_account(settings.network.indexes.url),
         "root": str(settings.root),
     }
+    follow_agent(settings.root, os.environ)
     with progress.phase("asking from inside"):
         answer = ask_inside(settings, container, request, progress, module=INSIDE)
     proxies = plan_proxies(settings.network, services=(), sockets_cross=True).relayed

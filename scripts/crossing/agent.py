@@ -54,17 +54,10 @@ def observe_ssh(environ: Mapping[str, str]) -> SshFacts:
     if not named or not hasattr(socket, "AF_UNIX"):
         return SshFacts(why_not="no SSH agent runs in this shell", known_hosts=known_hosts)
     agent = Path(named)
-    try:
-        keys = _count_keys(agent)
-    except socket.timeout:
-        why = f"the SSH agent at {agent} does not answer within {_TIMEOUT_S} s"
+    keys, why = _ask(agent)
+    if why:
         return SshFacts(why_not=why, known_hosts=known_hosts)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        why = f"no SSH agent answers at SSH_AUTH_SOCK, {agent}: {reason}"
-        return SshFacts(why_not=why, known_hosts=known_hosts)
-    why = "" if keys else "the SSH agent holds no key"
-    return SshFacts(agent, keys, why, known_hosts)
+    return SshFacts(agent, keys, "" if keys else "the SSH agent holds no key", known_hosts)
 
 
 def agent_fix(facts: SshFacts) -> str:
@@ -85,7 +78,7 @@ def ssh_environment(workspace: str, *, desktop: bool = False) -> dict[str, str]:
 def forward_agent(root: Path, agent: Path | None) -> bool:
     """See that a relay to ``agent`` runs in the workspace; tell whether one does.
 
-    Without an agent, a relay to another one that is still there goes on.
+    Without an agent, a relay to another one that still answers goes on.
 
     Args:
         root: The workspace.
@@ -94,8 +87,13 @@ def forward_agent(root: Path, agent: Path | None) -> bool:
     if sys.platform != "linux":  # no socket crosses into a virtual machine
         return False
     listening = root / RELAY_SOCKET
-    if agent is None or (_text(root / _UPSTREAM) == str(agent) and answers(listening)):
+    before = _text(root / _UPSTREAM)
+    if agent is None:
+        if before and _ask(Path(before))[1]:
+            stop_forwarding(root)
         return answers(listening)
+    if before == str(agent) and answers(listening):
+        return True
     write_text(root / _UPSTREAM, str(agent))
     return start_relay(root, listening, f"unix:{agent}")
 
@@ -108,18 +106,24 @@ def follow_agent(root: Path, environ: Mapping[str, str]) -> None:
     named = environ.get("SSH_AUTH_SOCK", "")
     if not named or not Path(named).exists() or not hasattr(socket, "AF_UNIX"):
         return
-    try:
-        _count_keys(Path(named))
-    except (OSError, ValueError):
-        if _text(root / _UPSTREAM) == named:
-            stop_forwarding(root)
-        return
-    forward_agent(root, Path(named))
+    silent = _ask(Path(named))[1]
+    forward_agent(root, None if silent else Path(named))
 
 
 def stop_forwarding(root: Path) -> None:
     """Take the relay's socket away, on which it ends."""
     (root / RELAY_SOCKET).unlink(missing_ok=True)
+
+
+def _ask(agent: Path) -> tuple[int, str]:
+    """Return how many keys an agent holds, or why it does not answer."""
+    try:
+        return _count_keys(agent), ""
+    except socket.timeout:
+        return 0, f"the SSH agent at {agent} does not answer within {_TIMEOUT_S} s"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return 0, f"no SSH agent answers at SSH_AUTH_SOCK, {agent}: {reason}"
 
 
 def _count_keys(agent: Path) -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts import process
-from scripts.crossing.identity import served_owner
 from scripts.crossing.paths import is_within
 from scripts.errors import CommandFailed, ToolMissing
 
@@ -100,7 +99,7 @@ def observe_git(root: Path, environ: Mapping[str, str]) -> GitFacts:
     The place is read from files, not asked for: git would refuse a workspace of another owner,
     and follow GIT_DIR.
     """
-    entries, why = _read_entries(root)
+    entries, why = _read_entries(root, environ)
     directory = _git_directory(root)
     common = _named_in(directory / "commondir", directory) if directory else None
     common = common or directory
@@ -139,10 +138,10 @@ def public_half(file: str) -> str:
     return found.group() if found else ""
 
 
-def _read_entries(root: Path) -> tuple[tuple[GitEntry, ...], str]:
+def _read_entries(root: Path, environ: Mapping[str, str]) -> tuple[tuple[GitEntry, ...], str]:
     command = ["git", "config", "--list", "--show-scope", "--includes", "-z"]
-    # Inside, the workspace's owner works, whom git does not doubt.
-    trust = git_environment(str(root)) if served_owner(root) is not None else None
+    # Where git doubts the owner, it would leave the repository's own settings out without a word.
+    trust = {} if "GIT_CONFIG_COUNT" in environ else git_environment(str(root))
     try:
         listed = process.run(command, cwd=root, env=trust, timeout_s=_TIMEOUT_S).stdout
         return tuple(entry for entry in parse_entries(listed) if not _is_trust(entry)), ""

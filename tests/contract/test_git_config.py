@@ -10,6 +10,7 @@ import pytest
 from scripts import process
 from scripts.crossing.git import observe_git, parse_entries
 from scripts.crossing.git_config import plan_git_config, render
+from scripts.crossing.ssh_config import SSH_CONFIG, observe_ssh_hosts, render_ssh_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +93,41 @@ def test_the_signing_keys_public_half_is_found(value: str, home: Path) -> None:
         f"[gpg]\n\tformat = ssh\n[user]\n\tsigningkey = {value.format(home)}\n"
     )
     assert observe_git(root, {}).signing_key == KEY
+
+
+def test_ssh_reads_inside_what_it_says_outside(home: Path) -> None:
+    (home / ".ssh").mkdir()
+    (home / "id.pub").write_text(f"{KEY} ada@host\n")
+    (home / ".ssh" / "config").write_text(
+        "Host work\n\tHostName git.example.com\n\tPort 2222\n\tUser git\n\tProxyJump ada@jump:22\n"
+        f"\tIdentityFile {home}/id\n\tIdentitiesOnly yes\n\tStrictHostKeyChecking accept-new\n"
+        "\tHostKeyAlgorithms +ssh-rsa\n\tPubkeyAcceptedKeyTypes +ssh-rsa\n\tLocalForward 1 x:2\n"
+        "Host jump\n\tHostName jump.example.com\n"
+        "Host *\n\tServerAliveInterval 30\n"
+    )
+    hosts = observe_ssh_hosts(("work",))
+    assert [host.name for host in hosts] == ["work", "jump"]
+    assert all(not host.why_not for host in hosts)
+    files = render_ssh_config(hosts, str(home))
+    (home / "file").write_text(files[SSH_CONFIG])
+    read = process.run(["ssh", "-F", str(home / "file"), "-G", "work"]).stdout.splitlines()
+    for line in (
+        "hostname git.example.com",
+        "port 2222",
+        "user git",
+        "proxyjump ada@jump:22",
+        "stricthostkeychecking accept-new",
+        "identitiesonly yes",
+        "serveraliveinterval 30",
+        f"identityfile {home}/.slipway/ssh/key-1.pub",
+    ):
+        assert line in read
+    assert any("ssh-rsa" in line for line in read if line.startswith("hostkeyalgorithms"))
+    assert not [line for line in read if line.startswith("localforward")]
+    jump = process.run(["ssh", "-F", str(home / "file"), "-G", "jump"]).stdout
+    assert "hostname jump.example.com" in jump
+
+
+def test_without_the_persons_file_ssh_is_not_asked(home: Path) -> None:
+    assert not (home / ".ssh").exists()
+    assert observe_ssh_hosts(("work",)) == ()

@@ -95,7 +95,9 @@ class SshServer:
 
 
 @contextlib.contextmanager
-def agent(socket_path: Path, *keys: Path, uid: int | None = None) -> Iterator[None]:
+def agent(
+    socket_path: Path, *keys: Path, uid: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run an agent that holds ``keys``, for another user if need be."""
     user = [] if uid is None else ["setpriv", "--reuid", str(uid), "--clear-groups"]
     command = [*user, "ssh-agent", "-D", "-a", str(socket_path)]
@@ -107,7 +109,7 @@ def agent(socket_path: Path, *keys: Path, uid: int | None = None) -> Iterator[No
             for key in keys:
                 adding = [*user, "ssh-add", "-q", str(key)]
                 process.run(adding, env={"SSH_AUTH_SOCK": str(socket_path)})
-            yield
+            yield started
         finally:
             started.terminate()
 

@@ -1,0 +1,69 @@
+"""A person with a workspace that is up, and an sshd with a repository for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from scripts import process
+from tests.integration.ssh_server import Person, SshServer, agent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.workspace import Workspace
+
+SHELL = ["sh", "-euc"]
+
+
+class Site:
+    """A person, their workspace brought up, and a server that holds a repository of it."""
+
+    def __init__(self, person: Person, server: SshServer, bare: Path) -> None:
+        self.person = person
+        self.workspace = person.workspace
+        self.server = server
+        self.bare = bare
+
+    def exec(self, *command: str) -> process.Completed:
+        return self.person.inv("exec", "--", *command)
+
+    def devcontainer(self, *command: str) -> process.Completed:
+        program = os.environ.get("SLIPWAY_TEST_DEVCONTAINER", "devcontainer")
+        folder = ["--workspace-folder", str(self.workspace.root)]
+        return process.run([program, "exec", *folder, *command], check=False)
+
+    def row(self, name: str) -> dict[str, str]:
+        """Return a row of what doctor says."""
+        found = json.loads(self.person.inv("doctor", "--json").stdout)["checks"]
+        return next(row for row in found if row["name"] == name)
+
+
+def inside(run: Callable[..., process.Completed], script: str) -> str:
+    done = run(*SHELL, script)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+@contextlib.contextmanager
+def site_for(workspace: Workspace) -> Iterator[Site]:
+    directory = Path(tempfile.mkdtemp(prefix="slipway-ssh-"))
+    person = Person(workspace)
+    server = SshServer(directory, person.public_key)
+    person.know(server.known_hosts())
+    bare = directory / "bare.git"
+    process.run(["git", "init", "--quiet", "--bare", "--initial-branch", "main", str(bare)])
+    person.git("remote", "add", "origin", server.url(bare))
+    hook = workspace.root / ".git" / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\necho hooked >>.slipway/hooked\n")
+    hook.chmod(0o755)
+    person.give()
+    with server.running(), agent(person.socket, person.key, uid=workspace.uid):
+        person.up()
+        yield Site(person, server, bare)
+    shutil.rmtree(directory)
