@@ -28,7 +28,7 @@ def leaks_view(report: LeakReport) -> RenderableType:
         for reason in report.unsearched
     ]
     if not report.keys:
-        nothing = Text("No secret is set that could leak: .env, the environment, ~/.aws.")
+        nothing = Text("No secret is set that could leak, neither in .env nor elsewhere.")
         return Group(*lines, nothing)
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")

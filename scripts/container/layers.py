@@ -21,10 +21,12 @@ from scripts import process
 from scripts.container.places import CHUNK_BYTES, Place, Search, chunks_of, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from scripts.container.needles import Hit, Needles
     from scripts.progress import Phase, Progress
+
+    Parts = Iterator[tuple[tarfile.TarInfo, io.BufferedReader]]
 
 NAME = "image layers"
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
@@ -82,14 +84,14 @@ def search_layers(
                     before.add(digest)
                     phase.advance(member.size)
                 else:
-                    _search_part(search, member.name, part)
+                    search_part(search, member.name, part)
     place = search.place(NAME, searched_before=len(before))
     if not place.found:
         return place
     return replace(place, found=_by_file(new, place.found, needles, progress))
 
 
-def _search_part(search: Search, name: str, part: io.BufferedReader) -> None:
+def search_part(search: Search, name: str, part: io.BufferedReader) -> None:
     """Search one part of a saved image: a layer, or a description.
 
     An archive of files is searched as one stream: it holds each of them, and their names, in one
@@ -135,19 +137,19 @@ def _found_in_files(
 
 
 @contextmanager
-def _saved(
-    images: Sequence[str],
-) -> Iterator[Iterable[tuple[tarfile.TarInfo, io.BufferedReader]]]:
-    """Give the parts of saved images, each of which must be read before the next."""
+def _saved(images: Sequence[str]) -> Iterator[Parts]:
     with process.streamed(["docker", "save", *images]) as stream:
         _widen(stream)
-        forward = _Forward(stream)
-        with tarfile.open(fileobj=cast("IO[bytes]", forward), mode="r:") as saved:
-            yield (
-                (member, io.BufferedReader(_Part(forward, member.size)))
-                for member in saved
-                if member.isreg()
-            )
+        yield parts_of(stream)
+
+
+def parts_of(stream: IO[bytes]) -> Parts:
+    """Yield the files of an archive that is a stream; what is left unread of one is skipped."""
+    forward = _Forward(stream)
+    with tarfile.open(fileobj=cast("IO[bytes]", forward), mode="r:") as saved:
+        for member in saved:
+            if member.isreg():
+                yield member, io.BufferedReader(_Part(forward, member.size))
 
 
 class _Forward:

@@ -40,8 +40,8 @@ class Hit:
 class Needles:
     """All forms of all secrets, looked for one after the other.
 
-    One search for each is faster than one pattern for all of them (2 to 4 times, with 25 forms):
-    for a single needle Python skips most of the bytes.
+    One search for each is twice as fast as one pattern for all of them: for a single needle Python
+    skips most of the bytes.
     """
 
     def __init__(self, secrets: Iterable[Secret]) -> None:

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import base64
+import bz2
+import gzip
+import io
 import json
+import lzma
+import tarfile
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 from urllib.parse import quote
 
 import pytest
 
 from scripts.container.known_secrets import known_secrets
+from scripts.container.layers import parts_of, search_part
 from scripts.container.leaks import Finding, LeakReport
 from scripts.container.needles import BASE64, PLAIN, QUOTED, Hit, Needles, Secret, searched
-from scripts.container.places import Place
+from scripts.container.places import Place, Search
 from scripts.container.searched import read_record, write_record
 from scripts.errors import ContainerError
 
@@ -144,6 +150,47 @@ def test_every_source_of_secrets_is_known(tmp_path: Path) -> None:
         ("UV_INDEX", "of-uv-index"),
         ("PIP_EXTRA_INDEX_URL", "of-extra"),
     }
+
+
+def archive(files: dict[str, bytes]) -> io.BytesIO:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as opened:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            opened.addfile(member, io.BytesIO(content))
+    packed.seek(0)
+    return packed
+
+
+def layer(content: bytes) -> bytes:
+    return archive({"file": content}).getvalue()
+
+
+def saved(parts: dict[str, bytes]) -> io.BytesIO:
+    """Return an image as the engine hands it out."""
+    return archive({f"blobs/sha256/{name}": content for name, content in parts.items()})
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_a_layer_is_searched_however_it_is_packed(pack: Callable[[bytes], bytes]) -> None:
+    hidden = pack(layer(b"." * (1 << 20) + VALUE.encode() + b"." * 700))
+    clean = pack(layer(b"." * 3000))
+    search = Search(NEEDLES)
+    names = []
+    for member, part in parts_of(saved({"a": clean, "b": hidden, "c": clean})):
+        names.append(member.name)
+        if not member.name.endswith("c"):  # one that is left unread is skipped
+            search_part(search, member.name, part)
+    assert names == ["blobs/sha256/a", "blobs/sha256/b", "blobs/sha256/c"]
+    assert search.place("layers").found == {"image layer b": {Hit("KEY", PLAIN)}}
+
+
+def test_a_layer_that_cannot_be_unpacked_is_told() -> None:
+    search = Search(NEEDLES)
+    for member, part in parts_of(saved({"a": b"\x28\xb5\x2f\xfd and more"})):
+        search_part(search, member.name, part)
+    assert search.place("layers").unsearched == ("image layer a: it is packed with zstandard",)
 
 
 def test_no_secret_shows_itself() -> None:
