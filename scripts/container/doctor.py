@@ -81,8 +81,8 @@ def prove(
         "answer_file": f"{plan.workspace}/.slipway/{answer_file.name}",
         "cache_dir": plan.cache_directory,
         "index_url": plan.index_url,
-        "signs_by": plan.signing.by,
-        "unsigned": plan.signing.why_not,
+        "signs_by": plan.signing.by if plan.signing.wanted else "",
+        "unsigned": plan.signing.why_not if plan.signing.wanted else "",
         "signing_fix": f"{plan.signing.fix}, then `./inv up`.",
         "agent_fix": f"{plan.agent_fix}.",
     }

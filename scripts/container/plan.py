@@ -154,7 +154,8 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
         files={
             CONFIG: git.text,
             RECENT_CONFIG: git.recent,
-            KNOWN_HOSTS: observed.ssh.known_hosts,
+            KNOWN_HOSTS: observed.ssh.known_hosts
+            + "".join(host.known_hosts for host in observed.ssh_hosts),
             **render_ssh_config(observed.ssh_hosts, workspace),
         },
         agent=observed.ssh.agent,

@@ -76,7 +76,10 @@ def _git(asked: dict[str, Any]) -> str:
 
 def _identity(asked: dict[str, Any]) -> str:
     pattern = r"^(user\.(name|email|signingkey)|gpg\.format)$"
-    told = _output(["git", "-C", asked["workspace"], "config", "-z", "--get-regexp", pattern])
+    try:
+        told = _output(["git", "-C", asked["workspace"], "config", "-z", "--get-regexp", pattern])
+    except ValueError:  # none of them is set
+        told = ""
     known = dict(entry.split("\n", 1) for entry in told.split("\0") if "\n" in entry)
     if not known.get("user.name") or not known.get("user.email"):
         raise Lacking(

@@ -49,7 +49,7 @@ class SshFacts:
 def observe_ssh(environ: Mapping[str, str]) -> SshFacts:
     """Ask the agent for its keys, for 3 seconds at most, and read what hosts are known."""
     files = (Path.home() / ".ssh" / "known_hosts", _SYSTEM_KNOWN_HOSTS)
-    known_hosts = "".join(_lines(path) for path in files)
+    known_hosts = "".join(lines_of(path) for path in files)
     named = environ.get("SSH_AUTH_SOCK", "")
     if not named or not hasattr(socket, "AF_UNIX"):
         return SshFacts(why_not="no SSH agent runs in this shell", known_hosts=known_hosts)
@@ -145,6 +145,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _lines(path: Path) -> str:
+def lines_of(path: Path) -> str:
+    """Return a file's text, its last line ended; empty where it cannot be read."""
     text = _text(path)
     return text if not text or text.endswith("\n") else f"{text}\n"

@@ -52,6 +52,10 @@ class GpgFacts:
     fix: str = ""
 
 
+class _Unable(Exception):
+    """Nothing can be signed: why, and what a person can do about it."""
+
+
 def observe_gpg(git: GitFacts) -> GpgFacts:
     """Ask gpg for git's signing key, which starts the agent if gpg itself would; 3 s at most.
 
@@ -61,23 +65,29 @@ def observe_gpg(git: GitFacts) -> GpgFacts:
         return GpgFacts()
     program = git.last("gpg.openpgp.program") or git.last("gpg.program") or "gpg"
     wanted = git.last("user.signingkey") or f"{git.last('user.name')} <{git.last('user.email')}>"
-    asking = [program, "--batch", "--with-colons", "--list-secret-keys", "--", wanted]
     try:
-        listed = process.run(asking, check=False, timeout_s=_TIMEOUT_S).stdout
-        key = signing_fingerprint(listed)
-        if not key:
-            return GpgFacts(why_not=f"gpg has no key {wanted} to sign with",
-                            fix="`gpg --list-secret-keys` and git's user.signingkey")  # fmt: skip
-        places = process.run(["gpgconf", "--list-dirs"], timeout_s=_TIMEOUT_S).stdout
+        return _ask(program, wanted)
+    except _Unable as unable:
+        why, fix = unable.args
     except ToolMissing as error:
-        return GpgFacts(why_not=error.message.rstrip("."), fix="install GnuPG")
+        why, fix = error.message.rstrip("."), "install GnuPG"
     except CommandFailed:
-        return GpgFacts(why_not=f"gpg does not answer within {_TIMEOUT_S} s",
-                        fix="`gpgconf --kill gpg-agent`")  # fmt: skip
-    agent = _extra_socket(places)
+        why, fix = f"gpg does not answer within {_TIMEOUT_S} s", "`gpgconf --kill gpg-agent`"
+    except OSError as error:
+        why, fix = f"{program} cannot be run: {error.strerror}", "look at git's gpg.program"
+    return GpgFacts(why_not=why, fix=fix)
+
+
+def _ask(program: str, wanted: str) -> GpgFacts:
+    asking = [program, "--batch", "--with-colons", "--list-secret-keys", "--", wanted]
+    key = signing_fingerprint(process.run(asking, check=False, timeout_s=_TIMEOUT_S).stdout)
+    if not key:
+        fix = "`gpg --list-secret-keys` and git's user.signingkey"
+        raise _Unable(f"gpg has no key {wanted} to sign with", fix)
+    agent = _extra_socket(process.run(["gpgconf", "--list-dirs"], timeout_s=_TIMEOUT_S).stdout)
     if agent is None or not _greets(agent):
-        return GpgFacts(why_not=f"no gpg-agent answers at {agent or 'agent-extra-socket'}",
-                        fix="`gpgconf --kill gpg-agent`, and gpg 2.2 or newer")  # fmt: skip
+        fix = "`gpgconf --kill gpg-agent`, and gpg 2.2 or newer"
+        raise _Unable(f"no gpg-agent answers at {agent or 'agent-extra-socket'}", fix)
     return GpgFacts(agent, key, program)
 
 
@@ -88,7 +98,7 @@ def signing_fingerprint(listed: str) -> str:
     """
     fingerprint, usable = "", False
     for line in listed.splitlines():
-        fields = line.split(":")
+        fields = line.split(":") + [""] * 15  # gpg 1.4 writes fewer
         if fields[0] == "sec":
             fingerprint, usable = "", False
         if fields[0] in ("sec", "ssb"):
@@ -102,7 +112,7 @@ def signing_fingerprint(listed: str) -> str:
 
 def out_of_reach(facts: GpgFacts) -> GpgFacts:
     """Return the facts for an engine whose containers run in a virtual machine; pure."""
-    if facts.agent is None:
+    if facts == GpgFacts():
         return facts
     why = "no socket of this machine, gpg-agent's neither, reaches into the virtual machine"
     return GpgFacts(why_not=why, fix="sign outside, or with an SSH key (gpg.format)")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from scripts import process
+from scripts.crossing.agent import lines_of
 from scripts.crossing.git import public_half
 from scripts.errors import CommandFailed, ToolMissing
 
@@ -64,13 +65,15 @@ class SshHost:
     """A host as ~/.ssh/config has it.
 
     ``options`` are those that mean the same inside, ``keys`` the public halves of the keys that it
-    names, ``only_keys`` whether no other may be offered, ``why_not`` why it cannot be reached.
+    names, ``only_keys`` whether no other may be offered, ``known_hosts`` what a file of its own
+    knows, ``why_not`` why it cannot be reached.
     """
 
     name: str
     options: tuple[tuple[str, str], ...] = ()
     keys: tuple[str, ...] = ()
     only_keys: bool = False
+    known_hosts: str = ""
     why_not: str = ""
 
 
@@ -144,7 +147,9 @@ def read_host(name: str, options: Options, usual: Options) -> SshHost:
     command = own.get("proxycommand", ["none"])[0]
     why = "" if command == "none" else "its ProxyCommand stays outside (a ProxyJump crosses)"
     only = own.get("identitiesonly") == ["yes"]
-    return SshHost(name, tuple(chosen), tuple(keys), only, why)
+    files = " ".join(own.get("userknownhostsfile", [])).split()
+    known_hosts = "".join(lines_of(Path(file).expanduser()) for file in files)
+    return SshHost(name, tuple(chosen), tuple(keys), only, known_hosts, why)
 
 
 def render_ssh_config(hosts: Iterable[SshHost], workspace: str) -> dict[str, str]:

@@ -103,11 +103,13 @@ def test_ssh_reads_inside_what_it_says_outside(home: Path) -> None:
         f"\tIdentityFile {home}/id\n\tIdentitiesOnly yes\n\tStrictHostKeyChecking accept-new\n"
         "\tHostKeyAlgorithms +ssh-rsa\n\tPubkeyAcceptedKeyTypes +ssh-rsa\n\tLocalForward 1 x:2\n"
         "Host jump\n\tHostName jump.example.com\n"
-        "Host *\n\tServerAliveInterval 30\n"
+        f"Host *\n\tServerAliveInterval 30\nUserKnownHostsFile {home}/known\n"
     )
+    (home / "known").write_text("git.example.com ssh-ed25519 AAAA")
     hosts = observe_ssh_hosts(("work",))
     assert [host.name for host in hosts] == ["work", "jump"]
     assert all(not host.why_not for host in hosts)
+    assert hosts[0].known_hosts == "git.example.com ssh-ed25519 AAAA\n"
     files = render_ssh_config(hosts, str(home))
     (home / "file").write_text(files[SSH_CONFIG])
     read = process.run(["ssh", "-F", str(home / "file"), "-G", "work"]).stdout.splitlines()

@@ -137,6 +137,20 @@ def test_each_trouble_is_said_once_within_ten_seconds(
     inside(site.exec, "git fetch -q")
 
 
+def test_somebody_whom_git_does_not_know_is_told_so(site: Site) -> None:
+    settings = site.person.home / ".gitconfig"
+    text = settings.read_text()
+    settings.unlink()
+    try:
+        site.person.up()
+        found = site.row("identity")
+        assert (found["verdict"], found["seen"]) == ("warning", "git does not know who you are")
+        assert "user.email" in found["hint"]
+    finally:
+        settings.write_text(text)
+        site.person.up()
+
+
 def test_an_agent_without_a_key_is_told_with_what_helps(site: Site) -> None:
     place = site.person.home / "empty.sock"
     with agent(place):

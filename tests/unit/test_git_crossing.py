@@ -167,6 +167,10 @@ def test_a_key_signs_only_if_it_is_here_and_still_good(secret: str, found: str) 
     assert signing_fingerprint(f"{secret}\nfpr:::::::::{FINGERPRINT}:\n") == found
 
 
+def test_a_listing_of_an_old_gpg_names_no_key_to_sign_with() -> None:
+    assert signing_fingerprint("sec::255:22:AA:1:::::\nuid:::::::::Ada:\n") == ""
+
+
 def test_a_subkey_signs_for_a_primary_key_that_is_kept_elsewhere() -> None:
     listed = (
         f"sec:u:255:22:AA:1::::::cSC:::#:::0:\nfpr:::::::::{FINGERPRINT}:\n"
