@@ -118,7 +118,8 @@ def net(_: Context, json: bool = False) -> None:
 def leaks(_: Context, json: bool = False) -> None:
     """Look for your secrets in image, container, logs and .slipway/.
 
-    Those of .env, of the environment and of ~/.aws, in every form; none is ever shown.
+    Those of .env, the environment, ~/.aws, ~/.netrc, pip's and DVC's configuration, in every form;
+    none is ever shown.
 
     Example: ./inv leaks
     """
