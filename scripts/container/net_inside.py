@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from scripts import process
 from scripts.crossing.reach import certificates, proxy_for, reach, resolve
-from scripts.crossing.reached import Reached, layer_of, masked
+from scripts.crossing.reached import NOT_INSIDE, Reached, layer_of, masked
 from scripts.errors import CommandFailed
 from scripts.links.worker import serve
 
@@ -97,6 +97,9 @@ def _git_remotes(root: str) -> dict[str, str]:
 
 def _git(url: str, root: str) -> Reached:
     started = time.monotonic()
+    directory = Path(root, url[len("file://") :] if url.startswith("file://") else url)
+    if (url.startswith(("/", "file://", ".")) or ":" not in url) and not directory.exists():
+        return Reached("answer", f"{url} {NOT_INSIDE}", time.monotonic() - started)
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
     quiet["GIT_ASKPASS"] = "true"
     try:

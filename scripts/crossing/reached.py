@@ -20,6 +20,7 @@ HINTS = {
 }
 """What to do next, by the layer that failed; see :func:`hint_for`."""
 IPV6_ONLY = "IPv6 only"
+NOT_INSIDE = "is a directory that is not inside"
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 _SIGNS = {
     "proxy": (r"\b407\b", "proxy authentication", "proxy connect aborted", "from proxy after"),
@@ -62,6 +63,8 @@ def hint_for(found: Reached) -> str:
     """Return what to do next; empty where all is well."""
     if found.layer == "TCP" and IPV6_ONLY in found.seen:
         return 'Switch IPv6 on in the engine: "ipv6" and "ip6tables" in /etc/docker/daemon.json.'
+    if NOT_INSIDE in found.seen:
+        return "Fetch and push outside, or give the remote an address that SSH or HTTPS reaches."
     if found.layer == "TLS" and "expired" in found.seen:
         return "Who runs it must renew it; or this machine's clock is wrong (`date`)."
     return HINTS[found.layer] if found.layer else ""

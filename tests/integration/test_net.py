@@ -24,6 +24,7 @@ def connected(workspace: Workspace) -> Workspace:
         "origin": str(bare),
         "gone": "https://ada:pw@no-such-host.invalid/x.git",
         "closed": "ssh://git@127.0.0.1:9/x.git",
+        "outside": "/srv/outside/x.git",
     }.items():
         process.run(["git", "remote", "add", name, url], cwd=workspace.root)
     directory = workspace.root / "hdd"
@@ -58,10 +59,12 @@ def test_each_row_says_which_layer_failed(connected: Workspace) -> None:
         "git remote origin": "",
         "git remote gone": "name",
         "git remote closed": "TCP",
+        "git remote outside": "answer",
         "DVC remote hdd": "",
         "DVC remote absent": "answer",
         "DVC remote closed": "TCP",
     }, rows
+    assert "not inside" in rows["git remote outside"]["seen"]
     assert all(row["hint"] for row in rows.values() if row["layer"])
     assert all(row["elapsed_s"] <= 11 for row in rows.values())
     assert ":pw@" not in said(done), "credentials in an address are not shown"
