@@ -97,7 +97,7 @@ def _git_remotes(root: str) -> dict[str, str]:
 
 def _git(url: str, root: str) -> Reached:
     started = time.monotonic()
-    directory = Path(root, url[len("file://") :] if url.startswith("file://") else url)
+    directory = Path(root, url.removeprefix("file://"))
     if (url.startswith(("/", "file://", ".")) or ":" not in url) and not directory.exists():
         return Reached("answer", f"{url} {NOT_INSIDE}", time.monotonic() - started)
     quiet = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
