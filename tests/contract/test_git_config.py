@@ -10,6 +10,7 @@ import pytest
 from scripts import process
 from scripts.crossing.git import observe_git, parse_entries
 from scripts.crossing.git_config import plan_git_config, render
+from scripts.crossing.gpg import GpgFacts, observe_gpg
 from scripts.crossing.ssh_config import SSH_CONFIG, observe_ssh_hosts, render_ssh_config
 
 if TYPE_CHECKING:
@@ -133,3 +134,28 @@ def test_ssh_reads_inside_what_it_says_outside(home: Path) -> None:
 def test_without_the_persons_file_ssh_is_not_asked(home: Path) -> None:
     assert not (home / ".ssh").exists()
     assert observe_ssh_hosts(("work",)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "why"),
+    [
+        (None, 0, "is not installed"),
+        ("no program", 0o644, "cannot be run: Permission denied"),
+        ("#!/bin/sh\nexit 2\n", 0o755, "gpg has no key Ada <ada@example.com> to sign with"),
+    ],
+)
+def test_a_gpg_of_no_use_is_named(text: str | None, mode: int, why: str, home: Path) -> None:
+    program = home / "some-gpg"
+    if text is not None:
+        program.write_text(text)
+        program.chmod(mode)
+    person = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
+    root = repository(home / "project")
+    (home / ".gitconfig").write_text(f"{person}[gpg]\n\tprogram = {program}\n")
+    assert observe_gpg(observe_git(root, {})) == GpgFacts(), "nothing signs"
+    with (home / ".gitconfig").open("a") as settings:
+        settings.write("[commit]\n\tgpgsign = true\n")
+    found = observe_gpg(observe_git(root, {}))
+    assert why in found.why_not
+    assert found.fix
+    assert found.agent is None

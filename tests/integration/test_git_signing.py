@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
@@ -124,10 +125,19 @@ def test_no_private_key_is_inside_and_none_can_be_had(signer: Signer) -> None:
 
 
 def test_an_agent_that_was_ended_is_found_again(signer: Signer) -> None:
-    signer.run("gpgconf", "--kill", "gpg-agent")
-    signer.person.up()
-    signer.inside(f"{COMMIT} Again")
-    assert signer.run("git", "log", "-1", "--format=%G?") == "G"
+    """By the next command inside where it is back, and by `up`, which starts it as gpg does."""
+    relay = signer.state / "gpg" / "S.gpg-agent"
+    launch = ("gpgconf", "--launch", "gpg-agent")
+    ways: tuple[Callable[[], str], ...] = (lambda: signer.run(*launch), signer.person.up)
+    for again in ways:
+        signer.run("gpgconf", "--kill", "gpg-agent")
+        end = time.monotonic() + 10
+        while relay.exists():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        again()
+        signer.inside(f"{COMMIT} Again")
+        assert signer.run("git", "log", "-1", "--format=%G?") == "G"
 
 
 def test_without_its_key_commits_are_made_unsigned_and_it_is_said(signer: Signer) -> None:
