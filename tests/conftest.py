@@ -110,6 +110,9 @@ MISSING: dict[str, Callable[[], str | None]] = {
 def _own_dvc_state(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what DVC learns of a test's files out of the workspace's own state."""
     os.environ["DVC_SITE_CACHE_DIR"] = str(tmp_path_factory.mktemp("dvc"))
+    # What it would start in the background (statistics, a look for updates) writes into .dvc/tmp at
+    # some later moment.
+    os.environ["DVC_DAEMON"] = "1"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
