@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING
+import re
+import threading
+import time
 
 import pytest
+from rich.console import Console
 
 from scripts import console
+from scripts.console.long_work import Count, LineProgress, TerminalProgress, counted_text
 from scripts.container.model import Check, Proof, Verdict
 from scripts.errors import (
     ContainerError,
@@ -16,9 +20,6 @@ from scripts.errors import (
     StoreUnavailable,
     ToolMissing,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -89,19 +90,55 @@ def test_long_work_shows_lines_where_there_is_no_terminal(
 ) -> None:
     clock = iter(range(0, 10_000, 40))
     monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
-    with (
-        console.progress() as progress,
-        progress.phase("copying", total=3, unit="objects") as phase,
-    ):
+    with console.progress() as progress, progress.phase("copying", total=3) as phase:
         phase.advance()
     assert capsys.readouterr().err.splitlines() == [
         "copying ...",
-        "copying: 1 of 3 objects",
-        "copying: done in 3 min 20 s, 1 objects",
+        "copying: done in 1 min 20 s, 1 objects",
     ]
 
 
+def test_a_line_now_and_then_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    said = threading.Event()
+    display = LineProgress(every_s=0.01)
+    with display.phase("copying", total=4_000_000, unit="bytes") as phase:
+        phase.advance(1_000_000)
+        said.wait(0.2)
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(
+        r"copying: 1\.0 MB of 4\.0 MB, \d+\.\d [kMG]B/s, \d+\.\d s left", lines[1]
+    ), lines
+
+
+def test_many_threads_count_and_nothing_is_lost() -> None:
+    count = Count(None, "objects")
+
+    def work() -> None:
+        for _ in range(5000):
+            count.advance()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count.done == 40_000
+
+
+def test_bars_show_what_is_done_how_fast_and_how_long_it_will_take() -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
+    display = TerminalProgress(terminal)
+    with display.phase("copying", total=10_000_000, unit="bytes") as phase:
+        for _ in range(4):
+            phase.advance(2_000_000)
+            time.sleep(0.15)  # the display draws ten times a second
+    display.close()
+    drawn = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert "copying" in drawn
+    assert "of 10.0 MB" in drawn
+    assert re.search(r"\d+\.\d MB/s", drawn)
+
+
 def test_bytes_are_counted_as_people_read_them() -> None:
-    count: Callable[[int, int | None, str], str] = console._counted
-    assert count(1500, 3_000_000, "bytes") == "1.5 kB of 3.0 MB"
-    assert count(1500, None, "objects") == "1,500 objects"
+    assert counted_text(1500, 3_000_000, "bytes") == "1.5 kB of 3.0 MB"
+    assert counted_text(1500, None, "objects") == "1,500 objects"
