@@ -25,7 +25,7 @@ from scripts.crossing.credentials import forget_credentials, lend_credentials
 from scripts.crossing.gpg import forward_gpg, stop_gpg
 from scripts.crossing.network import require_free
 from scripts.crossing.paths import check_sources
-from scripts.crossing.proxies import forward_proxies, stop_proxies
+from scripts.crossing.proxies import export_proxies, forward_proxies, stop_proxies
 from scripts.errors import ContainerError, SlipwayError
 from scripts.report import write_text
 from scripts.settings import Settings, read_settings
@@ -43,10 +43,14 @@ if TYPE_CHECKING:
 def connect(root: Path) -> tuple[Settings, Engine]:
     """Return the settings of a workspace and the engine of this machine, not asked anything yet.
 
+    What runs on the host from here on (apt, git, docker) finds the proxies of the settings.
+
     Raises:
         SettingsError: The settings are not valid.
     """
-    return read_settings(root), DockerEngine()
+    settings = read_settings(root)
+    export_proxies(settings.network, os.environ)
+    return settings, DockerEngine()
 
 
 def make_plan(

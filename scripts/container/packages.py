@@ -31,8 +31,8 @@ def as_root(argv: list[str]) -> list[str]:
     """
     if os.name == "posix" and os.geteuid() == 0:
         return argv
-    if process.installed("sudo"):
-        return ["sudo", *argv]
+    if process.installed("sudo"):  # which would take the proxies away
+        return ["sudo", "--preserve-env=http_proxy,https_proxy,no_proxy", *argv]
     words = [word for word in argv if word != "env" and "=" not in word]
     raise ToolMissing(
         f"`{' '.join(words[:2])}` needs root, and `sudo` is not installed.",

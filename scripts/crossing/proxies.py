@@ -15,7 +15,7 @@ from scripts.crossing.paths import short_workspace
 from scripts.crossing.relays import RELAY, answers, start_relay
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, MutableMapping, Sequence
     from pathlib import Path
 
     from scripts.settings import NetworkSettings
@@ -116,6 +116,19 @@ def relay_commands(relayed: Sequence[RelayedProxy], workspace: str) -> list[str]
         ]  # fmt: skip
         commands.append(f"(while :; do {shlex.join(words)}; sleep 1; done) &")
     return commands
+
+
+def export_proxies(network: NetworkSettings, environ: MutableMapping[str, str]) -> None:
+    """Let programs on the host find the proxies too, of .env or in the other case of letters.
+
+    apt reads small letters only, and ``.env`` is nobody's but ours.
+    """
+    wanted = {"http": network.http_proxy, "https": network.https_proxy}
+    found = {scheme: proxy.url for scheme, proxy in wanted.items() if proxy is not None}
+    if network.no_proxy:
+        found["no"] = network.no_proxy
+    for name, value in _both_cases(found).items():
+        environ.setdefault(name, value)
 
 
 def with_relays(argv: Sequence[str], relayed: Sequence[RelayedProxy], workspace: str) -> list[str]:

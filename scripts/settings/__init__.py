@@ -23,7 +23,7 @@ from scripts.settings.env_file import (
 from scripts.settings.indexes import Indexes, read_indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from scripts.settings.values import Port, Proxy
 
@@ -59,7 +59,7 @@ class NetworkSettings:
     """How this machine reaches the network.
 
     ``no_proxy`` is a list separated by commas. ``proxy_names`` are the variables of proxies that
-    are set: their values may hold passwords, so that compose is told only the names.
+    are set, in either case: their values may hold passwords, so compose is told only the names.
     ``dns_servers`` go before those of the machine.
     """
 
@@ -218,10 +218,15 @@ def _read_network(source: _Source, environ: Mapping[str, str]) -> NetworkSetting
         http_proxy=_read_proxy(source, "http_proxy"),
         https_proxy=_read_proxy(source, "https_proxy"),
         no_proxy=source.text("no_proxy") or source.text("NO_PROXY") or "",
-        proxy_names=tuple(key for key in PROXY_KEYS if source.text(key)),
+        proxy_names=_both_cases(key for key in PROXY_KEYS if source.text(key)),
         indexes=read_indexes(source.values, environ, Path.home()),
         dns_servers=source.read("DNS_SERVERS", "", values.read_addresses),
     )
+
+
+def _both_cases(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the variables in capitals and in small letters, whichever of them is set."""
+    return tuple(sorted({case for name in names for case in (name.upper(), name.lower())}))
 
 
 def _read_proxy(source: _Source, key: str) -> Proxy | None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.crossing.network_plan import plan_network
-from scripts.crossing.proxies import ProxyPlan, plan_proxies, relay_commands, with_relays
+from scripts.crossing.proxies import (
+    ProxyPlan,
+    export_proxies,
+    plan_proxies,
+    relay_commands,
+    with_relays,
+)
 from scripts.crossing.relay import authorized
 from scripts.crossing.routes import Routes, near_resolver, smaller_mtu, why_build_on_host
 from scripts.errors import SettingsError
@@ -69,7 +75,15 @@ def test_small_letters_go_first_and_one_for_all_last(tmp_path: Path) -> None:
     network = read_settings(tmp_path, environ).network
     assert network.https_proxy == Proxy("http", "a", 1)
     assert network.http_proxy == Proxy("http", "c", 1)
-    assert network.proxy_names == ("HTTPS_PROXY", "ALL_PROXY", "https_proxy", "no_proxy")
+    assert network.proxy_names == (
+        "ALL_PROXY", "HTTPS_PROXY", "NO_PROXY", "all_proxy", "https_proxy", "no_proxy",
+    )  # fmt: skip
+    environ = {"HTTP_PROXY": "own:1"}
+    export_proxies(network, environ)
+    assert environ["http_proxy"] == "http://c:1", "apt reads small letters only"
+    assert environ["https_proxy"] == environ["HTTPS_PROXY"] == "http://a:1"
+    assert environ["HTTP_PROXY"] == "own:1"
+    assert environ["no_proxy"] == "x,y"
 
 
 def test_a_far_proxy_without_an_account_is_used_as_it_is() -> None:
