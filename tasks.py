@@ -376,6 +376,7 @@ def cache(
         "dry-run": "show the plan and stop",
         "report": "also write the report to this JSON file, inside the workspace",
         "switch": "make the target the default remote, once everything is proven",
+        "verify": "what proves an object: evidence (the store's checksum, else a read) or read",
     }
 )
 def dvc_migrate(
@@ -386,6 +387,7 @@ def dvc_migrate(
     dry_run: bool = False,
     report: str = "",
     switch: bool = False,
+    verify: str = "evidence",
 ) -> None:
     """Copy all DVC data to another remote, and prove it.
 
@@ -405,19 +407,70 @@ def dvc_migrate(
         from scripts.settings import read_settings
 
         settings = read_settings(ROOT)
+        sample = migration.read_sample(verify)
         stores = migration.open_stores(ROOT, from_, to, settings.passed)
-        planned = migration.plan_migration(stores, jobs=jobs, progress=progress)
+        planned = migration.plan_migration(stores, jobs=jobs, progress=progress, sample=sample)
         console.show(view.plan_view(planned))
         if dry_run:
             return
         outcomes = migration.copy_objects(planned, stores, jobs=jobs, progress=progress)
-        result = migration.verify(planned, outcomes, stores, jobs=jobs, progress=progress)
+        result = migration.verify(
+            planned, outcomes, stores, jobs=jobs, progress=progress, sample=sample
+        )
         console.show(view.report_view(result))
         if report:
             write_json(Path(report), result.as_json())
         result.require_complete()
         if switch:
             console.show(view.switch_view(migration.switch_default(ROOT, result)))
+
+
+@task(
+    auto_shortflags=False,  # --remote and --report cannot both be -r
+    help={
+        "remote": "DVC remote to prove; the default remote if not given",
+        "verify": "what proves an object: evidence (the store's checksum, else a read) or read",
+        "sample": "read this share back as well, chosen at random: 5%",
+        "seed": "choose the same again; a new choice if not given",
+        "jobs": "objects in flight at once",
+        "report": "also write the report to this JSON file, inside the workspace",
+        "json": JSON,
+    },
+)
+def dvc_verify(
+    _: Context,
+    remote: str = "",
+    verify: str = "evidence",
+    sample: str = "",
+    seed: int = 0,
+    jobs: int = 32,
+    report: str = "",
+    json: bool = False,
+) -> None:
+    """Prove that a remote holds what every revision needs.
+
+    Changes nothing. Whatever is absent, wrong or cannot be proven is named with its path and
+    commit, and the exit code is 6.
+
+    Example: ./inv dvc-verify --remote s3 --sample 5%
+    """
+    from scripts.container import inside
+
+    with exit_on_error(), console.progress() as progress:
+        inside.require_visible(report, ROOT)
+        inside.hand_over_task(ROOT, "dvc-verify")
+        from scripts import migration
+        from scripts.console import migration as view
+        from scripts.report import write_json
+        from scripts.settings import read_settings
+
+        chosen = migration.read_sample(verify, sample, seed)
+        store = migration.open_remote(ROOT, remote, read_settings(ROOT).passed)
+        result = migration.verify_remote(ROOT, store, sample=chosen, jobs=jobs, progress=progress)
+        console.show_result(result, view.report_view, as_json=json)
+        if report:
+            write_json(Path(report), result.as_json())
+        result.require_complete()
 
 
 @task(help={"yes": YES})

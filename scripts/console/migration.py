@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scripts.migration.model import Reference, StoredObject
     from scripts.migration.outcome import Report
     from scripts.migration.plan import Plan
+    from scripts.migration.sample import Sample
 
 _MOST_ROWS = 20
 """A person reads the first few; the report file names all."""
@@ -56,10 +57,15 @@ def report_view(report: Report) -> RenderableType:
     """Return the report: the verdict, the counts, and every loss with its place."""
     counts = report.counts
     table = _figures()
-    _figure(table, counts["planned"], "planned", f"of {count_text(report.revisions, 'revision')}")
+    revisions = count_text(report.revisions, "revision")
+    if report.source:
+        _figure(table, counts["planned"], "planned", f"of {revisions}")
+    else:
+        _figure(table, counts["planned"], "needed", f"by {revisions}")
     _figure(table, counts["intact"], "intact", _proofs(report), "green")
-    _figure(table, counts["present"], "present", "of these: there before")
-    _figure(table, counts["copied"], "copied", f"of these: {bytes_text(report.bytes_copied)}")
+    if report.source:
+        _figure(table, counts["present"], "present", "of these: there before")
+        _figure(table, counts["copied"], "copied", f"of these: {bytes_text(report.bytes_copied)}")
     if counts["repaired"]:
         _figure(table, counts["repaired"], "repaired", "of these: wrong bytes were replaced")
     for status, style in _STYLES.items():
@@ -70,7 +76,8 @@ def report_view(report: Report) -> RenderableType:
         for outcome in report.not_intact
     ]
     return Group(
-        _report_verdict(report), table, *_excluded(report.excluded), *_losses(rows),
+        _report_verdict(report), table, *_sample(report.sample), *_excluded(report.excluded),
+        *_losses(rows),
         *_uncollectable(report.uncollectable), *_notes(report.notes),
     )  # fmt: skip
 
@@ -100,7 +107,7 @@ def _plan_verdict(plan: Plan) -> Text:
 
 
 def _report_verdict(report: Report) -> Text:
-    way = f"{report.source} → {report.target}: "
+    way = f"{report.source} → {report.target}: " if report.source else f"{report.target}: "
     took = duration_text(report.elapsed_s)
     if report.complete:
         told = f"✓ {way}complete, {bytes_text(report.bytes_intact)} proven in {took}"
@@ -108,6 +115,12 @@ def _report_verdict(report: Report) -> Text:
     lost = count_text(len(report.not_intact), "object")
     unread = f", {len(report.uncollectable)} unread" if report.uncollectable else ""
     return Text(f"✗ {way}INCOMPLETE, {lost} not intact{unread}, after {took}", style="bold red")
+
+
+def _sample(sample: Sample) -> Iterable[RenderableType]:
+    if 0 < sample.share < 1:
+        told = f"  {sample.share * 100:g}% of what the listing proves was read back as well"
+        yield Text(f"{told}; the same again: --seed {sample.seed}", style="dim")
 
 
 def _proofs(report: Report) -> str:

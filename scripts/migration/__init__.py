@@ -29,22 +29,28 @@ Importing this is cheap: DVC, botocore and obstore are imported by the functions
 from __future__ import annotations
 
 from scripts.migration.apply import copy_objects
+from scripts.migration.audit import verify_remote
 from scripts.migration.cutover import Switch, switch_default
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
-from scripts.migration.opening import Stores, open_stores
+from scripts.migration.opening import Stores, open_remote, open_stores
 from scripts.migration.outcome import Report
 from scripts.migration.plan import Plan
+from scripts.migration.sample import Sample, read_sample
 from scripts.migration.verify import verify
 
 __all__ = [
     "DEFAULT_JOBS",
     "Plan",
     "Report",
+    "Sample",
     "Stores",
     "Switch",
     "copy_objects",
+    "open_remote",
     "open_stores",
     "plan_migration",
+    "read_sample",
     "switch_default",
     "verify",
+    "verify_remote",
 ]

@@ -10,6 +10,7 @@ from scripts.migration.directories import open_directories
 from scripts.migration.inventory import read_inventory
 from scripts.migration.plan import Observation, Plan, make_plan, references_of
 from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.sample import EVIDENCE, Sample
 from scripts.progress import SilentProgress
 from scripts.report import count_text
 
@@ -22,7 +23,11 @@ DEFAULT_JOBS = 32
 
 
 def plan_migration(
-    stores: Stores, *, jobs: int = DEFAULT_JOBS, progress: Progress | None = None
+    stores: Stores,
+    *,
+    jobs: int = DEFAULT_JOBS,
+    progress: Progress | None = None,
+    sample: Sample = EVIDENCE,
 ) -> Plan:
     """Find out what every revision needs, what the target provably holds, and what is to be done.
 
@@ -30,6 +35,7 @@ def plan_migration(
         stores: The project and its remotes.
         jobs: How many objects are read at once (directory lists, read-backs of the target).
         progress: Where to tell what is going on.
+        sample: What of the target is read back although its listing proves it.
 
     Raises:
         StoreError: A remote cannot be listed.
@@ -50,7 +56,7 @@ def plan_migration(
     wanted = references_of(inventory, directories)
     proofs = prove_objects(
         (item for item in wanted if item.key in target), stores.target, target,
-        jobs=jobs, progress=progress, name="proving what is present",
+        jobs=jobs, progress=progress, name="proving what is present", sample=sample,
     )  # fmt: skip
     observed = Observation(inventory, source, target, directories, proofs)
     plan = make_plan(observed, stores.source.name, stores.target.name, started_s)

@@ -65,14 +65,21 @@ def open_remote(root: Path, name: str, passed: Mapping[str, str] | None = None) 
 
     Args:
         root: The DVC project's directory.
-        name: The remote, by its name in DVC's configuration.
+        name: The remote, by its name in DVC's configuration; empty for the default remote.
         passed: ``AWS_...`` variables of Slipway's settings; they go before the environment.
 
     Raises:
-        SettingsError: There is no such project or remote, or it is of a kind that holds no objects.
+        SettingsError: There is no such project or remote, or it is of a kind that holds no objects,
+            or there is no default remote.
         AccessDenied: An S3 remote has no credentials.
     """
     with open_project(root) as repo:
+        name = name or str(repo.config["core"].get("remote") or "")
+        if not name:
+            raise SettingsError(
+                "There is no default DVC remote.",
+                hint="Name one with --remote; `dvc remote list` shows them.",
+            )
         config = remote_config(repo, name)
     environ = {**os.environ, **(passed or {})}
     return ReadOnly(_open(name.lower(), config, environ, may_be_new=False))

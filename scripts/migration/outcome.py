@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import MigrationIncomplete
 from scripts.migration.model import Evidence, Status
+from scripts.migration.sample import EVIDENCE, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,17 +20,18 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Report:
-    """What a migration came to.
+    """What a migration came to, or a remote that was only verified.
 
     Attributes:
-        source: The remote that was read, by name.
-        target: The remote that was filled, by name.
+        source: The remote that was read, by name; empty if a remote was only verified.
+        target: The remote that was filled or verified, by name.
         outcomes: One for each planned object.
         uncollectable: Revisions of which it is not known what they need.
         excluded: How many outputs are rightly not in the source, by verdict.
         notes: What a person should know beside that.
         revisions: How many revisions were read, the workspace among them.
         elapsed_s: From the first look to the last, in seconds.
+        sample: What was read back although the listing proved it.
     """
 
     source: str
@@ -40,6 +42,7 @@ class Report:
     notes: tuple[str, ...] = ()
     revisions: int = 0
     elapsed_s: float = 0.0
+    sample: Sample = EVIDENCE
 
     def __post_init__(self) -> None:
         if len({outcome.item.key for outcome in self.outcomes}) != len(self.outcomes):
@@ -97,7 +100,7 @@ class Report:
         """Return the report as it is written to a file; ``bytes`` counts what this run copied."""
         return {
             "schema_version": SCHEMA_VERSION,
-            "source": self.source,
+            "source": self.source or None,
             "target": self.target,
             "complete": self.complete,
             "counts": self.counts,
@@ -106,6 +109,7 @@ class Report:
             "elapsed_s": round(self.elapsed_s, 3),
             "revisions": self.revisions,
             "evidence": self.evidence_counts(),
+            "sample": {"share": self.sample.share, "seed": self.sample.seed},
             "excluded": dict(self.excluded),
             "notes": list(self.notes),
             "uncollectable": [
@@ -117,7 +121,7 @@ class Report:
         }
 
     def require_complete(self) -> None:
-        """Do nothing if the migration is complete.
+        """Do nothing if every object is proven.
 
         Raises:
             MigrationIncomplete: It is not; carries this report.
@@ -128,6 +132,13 @@ class Report:
         found = [f"{counts[name]} {name}" for name in ("corrupt", "missing", "failed")]
         found.append(f"{len(self.uncollectable)} uncollectable")
         told = ", ".join(text for text in found if not text.startswith("0 "))
+        if not self.source:
+            raise MigrationIncomplete(
+                f"{self.target} does not provably hold what the revisions need: {told}.",
+                report=self,
+                hint=f"`./inv dvc-migrate --from OTHER --to {self.target}` copies and repairs what "
+                "another remote has.",
+            )
         raise MigrationIncomplete(
             f"The migration from {self.source} to {self.target} is incomplete: {told}.",
             report=self,

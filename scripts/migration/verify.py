@@ -10,6 +10,7 @@ from scripts.migration.model import ABSENT, Evidence, Outcome, Proof, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Report
 from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.sample import EVIDENCE, Sample
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def verify(
     *,
     jobs: int = DEFAULT_JOBS,
     progress: Progress | None = None,
+    sample: Sample = EVIDENCE,
 ) -> Report:
     """Prove every planned object at the target afresh, and report.
 
@@ -36,6 +38,7 @@ def verify(
         stores: The project and its remotes.
         jobs: How many objects are read back at once.
         progress: Where to tell what is going on.
+        sample: What is read back although the listing proves it.
 
     Raises:
         StoreError: The target cannot be listed, or stopped answering.
@@ -48,7 +51,7 @@ def verify(
     listing = list_store(stores.target, progress)
     proofs = prove_objects(
         (outcome.item for outcome in outcomes), stores.target, listing,
-        jobs=jobs, progress=progress,
+        jobs=jobs, progress=progress, sample=sample,
     )  # fmt: skip
     return Report(
         source=plan.source,
@@ -61,6 +64,7 @@ def verify(
         notes=plan.notes,
         revisions=plan.revisions,
         elapsed_s=time.monotonic() - plan.started_s,
+        sample=sample,
     )
 
 

@@ -1,0 +1,104 @@
+"""Proving a remote at any time, with real git, real DVC and a real S3 server."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.migration import (
+    Report,
+    Sample,
+    copy_objects,
+    open_remote,
+    open_stores,
+    plan_migration,
+    verify,
+    verify_remote,
+)
+from scripts.migration.model import Status
+from tests.contract import s3_server
+from tests.contract.dvc_projects import WHO, Project, key_of, make_history, md5, snapshot, use_s3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.needs("s3")
+
+NEEDED = 21
+"""As many as `make_history` leaves; test_migration_end_to_end.py counts them out."""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    directory = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
+        for name, value in WHO.items():
+            patch.setenv(name, value)
+        make_history(directory / "project")
+        yield directory
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    with s3_server.fresh_bucket() as name:
+        yield name
+
+
+@pytest.fixture
+def prefix() -> str:
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def project(template: Path, bucket: str, prefix: str, tmp_path: Path) -> Project:
+    shutil.copytree(template, tmp_path / "work", symlinks=True)
+    project = Project(tmp_path / "work" / "project")
+    place = f"{bucket}/{prefix}"
+    keys = s3_server.access_key(), s3_server.secret_key()
+    use_s3(project, place, s3_server.endpoint(), *keys)
+    return project
+
+
+def migrate(project: Project) -> Report:
+    stores = open_stores(project.root, "hdd", "s3")
+    plan = plan_migration(stores)
+    return verify(plan, copy_objects(plan, stores, jobs=8), stores)
+
+
+def verified(project: Project, name: str = "s3", sample: Sample | None = None) -> Report:
+    return verify_remote(project.root, open_remote(project.root, name), sample=sample or Sample())
+
+
+def test_a_remote_is_proven_at_any_time_and_what_it_lacks_is_named(
+    project: Project, bucket: str, prefix: str
+) -> None:
+    nothing = verified(project)
+    assert nothing.counts["missing"] == len(nothing.outcomes) > 0
+    assert migrate(project).complete
+    before = snapshot(project.hdd)
+    for name, evidence in (("hdd", {"read back": NEEDED}), ("", {"read back": NEEDED})):
+        assert verified(project, name).evidence_counts() == evidence
+    assert snapshot(project.hdd) == before
+    sampled = verified(project, "s3", Sample(0.5, seed=3))
+    assert sampled.complete
+    assert sampled.evidence_counts()["store checksum"] < 12
+    everything = verified(project, "s3", Sample(1))
+    assert everything.evidence_counts() == {"read back": NEEDED}
+
+    s3, absent, wrong = s3_server.client(), key_of(md5(b"a of v1\n")), key_of(md5(b""))
+    s3.delete_object(Bucket=bucket, Key=f"{prefix}/{absent}")
+    s3.put_object(Bucket=bucket, Key=f"{prefix}/{wrong}", Body=b"x")
+    report = verified(project)
+    found = {outcome.item.key: outcome for outcome in report.not_intact}
+    assert {key: outcome.status for key, outcome in found.items()} == {
+        absent: Status.MISSING,
+        wrong: Status.CORRUPT,
+    }
+    assert "a.txt" in {place.path for place in found[absent].references}
+    assert any(place.revision.startswith("v1 (") for place in found[absent].references)
+    assert not report.complete
