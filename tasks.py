@@ -374,7 +374,7 @@ def cache(
         "to": "DVC remote to fill",
         "jobs": "objects in flight at once",
         "dry-run": "show the plan and stop",
-        "report": "also write the report to this JSON file, inside the workspace",
+        "report": "also write the report to this file, inside the workspace: .html or .json",
         "switch": "make the target the default remote, once everything is proven",
         "verify": "what proves an object: evidence (the store's checksum, else a read) or read",
     }
@@ -403,23 +403,25 @@ def dvc_migrate(
         inside.hand_over_task(ROOT, "dvc-migrate")
         from scripts import migration
         from scripts.console import migration as view
-        from scripts.report import write_json
+        from scripts.console.page import write_report
+        from scripts.console.recording import Recording
         from scripts.settings import read_settings
 
         settings = read_settings(ROOT)
+        recording = Recording(progress)
         sample = migration.read_sample(verify)
         stores = migration.open_stores(ROOT, from_, to, settings.passed)
-        planned = migration.plan_migration(stores, jobs=jobs, progress=progress, sample=sample)
+        planned = migration.plan_migration(stores, jobs=jobs, progress=recording, sample=sample)
         console.show(view.plan_view(planned))
         if dry_run:
             return
-        outcomes = migration.copy_objects(planned, stores, jobs=jobs, progress=progress)
+        outcomes = migration.copy_objects(planned, stores, jobs=jobs, progress=recording)
         result = migration.verify(
-            planned, outcomes, stores, jobs=jobs, progress=progress, sample=sample
+            planned, outcomes, stores, jobs=jobs, progress=recording, sample=sample
         )
         console.show(view.report_view(result))
         if report:
-            write_json(Path(report), result.as_json())
+            write_report(result, Path(report), recording.samples)
         result.require_complete()
         if switch:
             console.show(view.switch_view(migration.switch_default(ROOT, result)))
