@@ -62,7 +62,8 @@ class Store(Source, Protocol):
     def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
         """Write ``item``; nothing becomes visible unless ``chunks`` ends without an exception.
 
-        The check therefore stands inside ``chunks``, as its last step. An exception of ``chunks``
+        The check therefore stands inside ``chunks``, as its last step: what came to its end is what
+        ``item`` names. An exception of ``chunks``
         leaves what was visible before, leaves nothing behind that costs room, and passes
         unchanged. An object that is there already is replaced in one step: a reader sees the old
         or the new one. Memory does not grow with the object. After the return, the object

@@ -92,7 +92,12 @@ class S3World:
             virtual_hosted_style_request=False,
             client_options={"allow_http": True},
         )
-        self.store: Store = S3Store("s3", f"s3://{bucket}/{self.prefix}", client)
+        self.client = client
+        self.store = self.again()
+
+    def again(self) -> Store:
+        """The same place, as another run sees it."""
+        return S3Store("s3", f"s3://{self.bucket}/{self.prefix}", self.client)
 
     def plant(self, key: str, content: bytes) -> None:
         s3_server.client().put_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}", Body=content)
@@ -336,6 +341,55 @@ def test_legacy_text_is_proven_by_reading_it_back(world: World) -> None:
     copy(item, source, world.store)
     assert proof_of(item, world.store).evidence is Evidence.READ_BACK
     assert read_all(world.store, item.key) == text
+
+
+def put_in_parts(world: S3World, key: str, content: bytes, part_bytes: int) -> None:
+    """Upload behind the store's back, as another program would."""
+    s3, where = s3_server.client(), {"Bucket": world.bucket, "Key": f"{world.prefix}/{key}"}
+    upload = s3.create_multipart_upload(**where)["UploadId"]
+    parts = []
+    for number, start in enumerate(range(0, len(content), part_bytes), start=1):
+        body = content[start : start + part_bytes]
+        told = s3.upload_part(**where, UploadId=upload, PartNumber=number, Body=body)
+        parts.append({"PartNumber": number, "ETag": told["ETag"]})
+    s3.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+@pytest.mark.needs("s3")
+@pytest.mark.parametrize(
+    ("size_bytes", "piece_bytes"),
+    [(PART_BYTES + 1, 1 << 20), (2 * PART_BYTES, 1_234_567), (LARGE, CHUNK_BYTES)],
+)
+def test_an_upload_in_parts_is_proven_by_its_etag(
+    bucket: str, size_bytes: int, piece_bytes: int
+) -> None:
+    world = S3World(bucket)
+    content = content_of(size_bytes)
+    item = named(content)
+    chunks = (content[at : at + piece_bytes] for at in range(0, size_bytes, piece_bytes))
+    world.store.publish(item, chunks)
+    assert proof_of(item, world.store).evidence is Evidence.STORE_CHECKSUM
+    # Another run did not send it, so it has to read.
+    assert proof_of(item, world.again()).evidence is Evidence.READ_BACK
+
+
+@pytest.mark.needs("s3")
+def test_a_composite_etag_of_other_bytes_or_other_parts_is_not_believed(bucket: str) -> None:
+    world = S3World(bucket)
+    content = content_of(LARGE)
+    item = named(content)
+    world.store.publish(item, pieces(content))
+    put_in_parts(world, item.key, content, PART_BYTES)
+    assert proof_of(item, world.store).evidence is Evidence.STORE_CHECKSUM
+    put_in_parts(world, item.key, content, PART_BYTES + 1)
+    assert proof_of(item, world.store).evidence is Evidence.READ_BACK
+    wrong = b"".join(flip_a_bit(content, 0))
+    put_in_parts(world, item.key, wrong, PART_BYTES)
+    assert "other bytes" in proof_of(item, world.store).reason
+    # The same bytes under another name prove that name no more than any other.
+    other = named(b"something else")
+    put_in_parts(world, other.key, content, PART_BYTES)
+    assert "other bytes" in proof_of(other, world.store).reason
 
 
 @pytest.mark.needs("s3")

@@ -8,8 +8,9 @@ import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from scripts.migration.model import StoredObject, object_at
+from scripts.migration.model import Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
+from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import translated
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from obstore.store import S3Store as Bucket
 
-_PLAIN_ETAG = re.compile(r'"?([0-9a-f]{32})"?')
+_PLAIN_ETAG = re.compile(r"[0-9a-f]{32}")
 _LISTING_PAGE = 1000
 PART_BYTES = 8 << 20
 """An object of up to one part goes up whole, so that its ETag is its MD5."""
@@ -43,17 +44,24 @@ class S3Store:
         self.place = place
         self._bucket = bucket
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
+        self._sent: dict[str, str] = {}
+        """The MD5 of the whole by the ETag of its parts, of what this store sent itself."""
 
     def list_objects(self) -> Iterator[StoredObject]:
-        """Yield every object; its checksum where the ETag is the MD5 of the whole."""
+        """Yield every object; its checksum where the ETag tells the MD5 of the whole.
+
+        Of an upload in parts it does if this store sent the same bytes in the same parts. An
+        object that another run sent has parts of unknown size, so its ETag tells nothing.
+        """
         for prefix in self._object_prefixes():
             for meta in self._list(prefix):
                 item = object_at(meta["path"])
                 if item is not None:
-                    checksum = _PLAIN_ETAG.fullmatch(meta["e_tag"] or "")
-                    yield StoredObject(
-                        item.oid, item.layout, meta["size"], checksum.group(1) if checksum else None
-                    )
+                    checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
+                    yield StoredObject(item.oid, item.layout, meta["size"], checksum)
+
+    def _md5_of(self, etag: str) -> str | None:
+        return etag if _PLAIN_ETAG.fullmatch(etag) else self._sent.get(etag)
 
     def _object_prefixes(self) -> list[str]:
         """The top of each layout, so that nothing else of the bucket is listed."""
@@ -114,11 +122,14 @@ class S3Store:
                 if is_all:
                     obstore.put(self._bucket, item.key, b"".join(head), use_multipart=False)
                     return
+                part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
+                composite = Composite(part_bytes)
                 obstore.put(
-                    self._bucket, item.key, itertools.chain(head, pieces), use_multipart=True,
-                    chunk_size=max(PART_BYTES, size_bytes // _MOST_PARTS),
-                    max_concurrency=_PARTS_AT_ONCE,
+                    self._bucket, item.key, composite.watch(itertools.chain(head, pieces)),
+                    use_multipart=True, chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
                 )  # fmt: skip
+        if item.layout is Layout.CURRENT:  # else its name is that of other line ends
+            self._sent[composite.etag()] = item.md5
 
     def clean(self) -> int:
         """Remove nothing: unfinished uploads in parts may be another program's."""
