@@ -51,7 +51,7 @@ def render_page(report: Report, samples: Sequence[tuple[float, int]]) -> str:
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  inside only
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters.update(bytes=bytes_text, duration=duration_text)
+    environment.filters.update(bytes=bytes_text, duration=duration_text, count=count_text)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         report=report,
