@@ -372,6 +372,7 @@ def cache(
     help={
         "from": "DVC remote to read from; it is never written to",
         "to": "DVC remote to fill",
+        "scope": "what moves: workspace, heads (of branches and tags), all (history) or store",
         "jobs": "objects in flight at once",
         "dry-run": "show the plan and stop",
         "report": "also write the report to this file, inside the workspace: .html or .json",
@@ -383,6 +384,7 @@ def dvc_migrate(
     _: Context,
     from_: str,
     to: str,
+    scope: str = "all",
     jobs: int = 32,
     dry_run: bool = False,
     report: str = "",
@@ -409,9 +411,11 @@ def dvc_migrate(
 
         settings = read_settings(ROOT)
         recording = Recording(progress)
-        sample = migration.read_sample(verify)
+        sample, scoped = migration.read_sample(verify), migration.read_scope(scope)
         stores = migration.open_stores(ROOT, from_, to, settings.passed)
-        planned = migration.plan_migration(stores, jobs=jobs, progress=recording, sample=sample)
+        planned = migration.plan_migration(
+            stores, scope=scoped, jobs=jobs, progress=recording, sample=sample
+        )
         console.show(view.plan_view(planned))
         if dry_run:
             return

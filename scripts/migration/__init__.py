@@ -36,6 +36,7 @@ from scripts.migration.opening import Stores, open_remote, open_stores
 from scripts.migration.outcome import Report
 from scripts.migration.plan import Plan
 from scripts.migration.sample import Sample, read_sample
+from scripts.migration.scope import Scope, read_scope
 from scripts.migration.verify import verify
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Plan",
     "Report",
     "Sample",
+    "Scope",
     "Stores",
     "Switch",
     "copy_objects",
@@ -50,6 +52,7 @@ __all__ = [
     "open_stores",
     "plan_migration",
     "read_sample",
+    "read_scope",
     "switch_default",
     "verify",
     "verify_remote",

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from scripts.migration.history import History, Snapshot, read_history
-from scripts.migration.model import Layout, Reference, StoredObject, is_oid
+from scripts.migration.history import History, read_history
+from scripts.migration.model import Reference, StoredObject
+from scripts.migration.outputs import FileVersion, Output, Reader, Verdict, reason_of
 from scripts.migration.project import open_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from scripts.progress import Progress
 
 WORKSPACE = "workspace"
-_LAYOUTS = {"md5": Layout.CURRENT, "md5-dos2unix": Layout.LEGACY}
-
-
-class Verdict(Enum):
-    """Why an output is rightly not in the source, and so is no part of the plan."""
-
-    NOT_CACHED = "cache: false"
-    NOT_PUSHED = "push: false"
-    IMPORTED = "imported from another repository"
-    OTHER_REMOTE = "kept in another remote"
-    CLOUD_VERSIONED = "kept as files in a version-aware remote"
-    OUTSIDE = "outside the repository"
-    NOT_HASHED = "never run or added, so there is no data yet"
+UNREFERENCED = "no revision"
 
 
 @dataclass(frozen=True)
@@ -71,30 +57,38 @@ class Inventory:
 
 
 class _Collection:
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self) -> None:
         self.references: dict[StoredObject, dict[Reference, None]] = {}
         self.elsewhere: dict[StoredObject, dict[Reference, None]] = {}
         self.excluded: set[tuple[str, Verdict]] = set()
         self.pinned: set[str] = set()
-        self.uncollectable: list[Uncollectable] = []
+        self.uncollectable: dict[tuple[str, str], Uncollectable] = {}
 
-    def take(self, output: Any, revision: str) -> None:  # noqa: ANN401  dvc ships no types
-        path = _path_of(output)
-        verdict = _verdict(output, self.source)
-        if verdict is not None:
-            self.excluded.add((path, verdict))
-            for item in _held(output):
-                self.elsewhere.setdefault(item, {})[Reference(path, revision)] = None
-            return
-        oid = output.hash_info.value
-        if not is_oid(oid):
-            self.uncollectable.append(Uncollectable(revision, path, "its hash is malformed"))
-            return
-        item = StoredObject(oid, _LAYOUTS[output.hash_info.name])
-        self.references.setdefault(item, {})[Reference(path, revision)] = None
-        if output.remote:
-            self.pinned.add(path)
+    def take(self, files: Iterable[FileVersion], revision: str) -> None:
+        for file in files:
+            if file.failure:
+                self.lose(revision, file.path, file.failure)
+            for output in file.outputs:
+                self._take_output(output, revision)
+
+    def lose(self, revision: str, path: str, reason: str) -> None:
+        """Name what cannot be read, once: commits that share a broken file share the loss."""
+        where = WORKSPACE if revision == WORKSPACE else ""
+        lost = Uncollectable(revision, path, reason)
+        self.uncollectable.setdefault((where, f"{path}: {reason}"), lost)
+
+    def _take_output(self, output: Output, revision: str) -> None:
+        place = Reference(output.path, revision)
+        for item in output.held:
+            self.elsewhere.setdefault(item, {})[place] = None
+        if output.verdict is not None:
+            self.excluded.add((output.path, output.verdict))
+        elif output.item is None:
+            self.lose(revision, output.path, "its hash is malformed")
+        else:
+            self.references.setdefault(output.item, {})[place] = None
+            if output.is_pinned:
+                self.pinned.add(output.path)
 
 
 def read_inventory(
@@ -105,16 +99,15 @@ def read_inventory(
     history: History | None = None,
     visiting: bool = False,
 ) -> Inventory:
-    """Read what every revision of the project at ``root`` needs from the remote ``source``.
+    """Read what the revisions of the project at ``root`` need from the remote ``source``.
 
-    Revisions: the workspace, and each commit that a branch, remote branch, tag, stash or experiment
-    reaches. Whatever remote configuration a commit carried, today's decides.
+    Whatever remote configuration a commit carried, today's decides.
 
     Args:
         root: The project's directory.
         source: The remote, by its name in DVC's configuration.
         progress: Told of each revision.
-        history: The revisions to read beside the workspace; ``None`` for all that there are.
+        history: The revisions to read beside the workspace; ``None`` for all that a ref reaches.
         visiting: Whether nothing may be written in the project.
 
     Raises:
@@ -122,20 +115,23 @@ def read_inventory(
         ToolError: git is missing or failed.
     """
     history = read_history(root, progress) if history is None else history
-    found = _Collection(source.lower())
+    found = _Collection()
     total = len(history.snapshots) + 1
     with (
         open_project(root, visiting=visiting) as repo,
         progress.phase("reading DVC files", total=total, unit="revisions") as phase,
     ):
-        today = repo.config
-        for snapshot in (Snapshot(WORKSPACE, WORKSPACE), *history.snapshots):
-            _collect(repo, snapshot, today, found)
+        reader = Reader(repo, source.lower())
+        found.take(reader.read_workspace(), WORKSPACE)
+        phase.advance()
+        for snapshot in history.snapshots:
+            try:
+                found.take(reader.read_snapshot(snapshot), snapshot.label)
+            except Exception as error:  # noqa: BLE001  an old commit can fail in DVC in any way
+                found.lose(snapshot.label, "", reason_of(error))
             phase.advance()
     if history.is_shallow:
-        found.uncollectable.append(
-            Uncollectable("history", "", "the clone is shallow: run `git fetch --unshallow` first")
-        )
+        found.lose("history", "", "the clone is shallow: run `git fetch --unshallow` first")
     return Inventory(
         references={item: tuple(places) for item, places in found.references.items()},
         elsewhere={item: tuple(places) for item, places in found.elsewhere.items()},
@@ -143,92 +139,18 @@ def read_inventory(
         revisions=history.commits + 1,
         excluded=dict(Counter(verdict for _, verdict in found.excluded)),
         pinned=len(found.pinned),
-        uncollectable=tuple(found.uncollectable),
+        uncollectable=tuple(found.uncollectable.values()),
     )
 
 
-def _collect(
-    repo: Any,  # noqa: ANN401
-    snapshot: Snapshot,
-    today: Mapping[str, Any],
-    found: _Collection,
-) -> None:
-    from dvc.repo.index import Index  # noqa: PLC0415
+def with_unreferenced(inventory: Inventory, listed: Iterable[StoredObject]) -> Inventory:
+    """Return ``inventory`` and all of ``listed`` that no revision names, as far as its lists tell.
 
-    def refuse(path: str, error: Exception) -> None:
-        # DVC tells paths relative to where this process happens to stand.
-        inside = os.path.relpath(Path(path).absolute(), repo.root_dir) if path else ""
-        found.uncollectable.append(Uncollectable(snapshot.label, inside, _reason(error)))
-
-    try:
-        with _switched(repo, snapshot.revision) as has_project:
-            if not has_project:
-                return
-            repo.config = today
-            for output in Index.from_repo(repo, onerror=refuse).outs:
-                found.take(output, snapshot.label)
-    except Exception as error:  # noqa: BLE001  old files can fail in DVC in any way; each is reported
-        refuse("", error)
-
-
-@contextmanager
-def _switched(repo: Any, revision: str) -> Iterator[bool]:  # noqa: ANN401
-    """Let DVC look at a revision; ``False`` if that revision has no DVC project at its place."""
-    from dvc.exceptions import NotDvcRepoError  # noqa: PLC0415
-    from dvc.repo.brancher import switch  # noqa: PLC0415
-
-    if revision == WORKSPACE:
-        yield True
-        return
-    switching = switch(repo, revision)
-    try:
-        switching.__enter__()
-    except NotDvcRepoError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        switching.__exit__(None, None, None)
-
-
-def _verdict(output: Any, source: str) -> Verdict | None:  # noqa: ANN401, PLR0911
-    if output.stage.is_repo_import:
-        return Verdict.IMPORTED
-    if not output.use_cache:
-        return Verdict.NOT_CACHED
-    if not output.can_push:
-        return Verdict.NOT_PUSHED
-    if output.remote and output.remote.lower() != source:
-        return Verdict.OTHER_REMOTE
-    if output.files or output.meta.version_id:
-        return Verdict.CLOUD_VERSIONED
-    if not output.is_in_repo:
-        return Verdict.OUTSIDE
-    if not output.hash_info:
-        return Verdict.NOT_HASHED
-    return None if output.hash_info.name in _LAYOUTS else Verdict.OUTSIDE
-
-
-def _held(output: Any) -> Iterator[StoredObject]:  # noqa: ANN401
-    """Yield what a cache holds for an output, wherever its data is fetched from."""
-    if not output.use_cache:
-        return
-    if output.files:  # a directory whose list stands in the DVC file itself
-        yield from (StoredObject(file["md5"]) for file in output.files if is_oid(file.get("md5")))
-    elif output.hash_info and output.hash_info.name in _LAYOUTS and is_oid(output.hash_info.value):
-        yield StoredObject(output.hash_info.value, _LAYOUTS[output.hash_info.name])
-
-
-def _path_of(output: Any) -> str:  # noqa: ANN401
-    return "/".join(output.index_key[1]) if output.is_in_repo else str(output)
-
-
-def _reason(error: Exception) -> str:
-    """Return the whole chain in one line: DVC's outermost message often lacks the cause."""
-    told = []
-    cause: BaseException | None = error
-    while cause is not None:
-        told.append(" ".join(str(cause).split()) or type(cause).__name__)
-        cause = cause.__cause__
-    return ": ".join(dict.fromkeys(told))
+    A directory's list has itself for a place, so that what it lacks can be named.
+    """
+    references = dict(inventory.references)
+    for found in listed:
+        item = StoredObject(found.oid, found.layout)
+        places = (Reference(item.key, UNREFERENCED),) if item.is_directory else ()
+        references.setdefault(item, places)
+    return replace(inventory, references=references)

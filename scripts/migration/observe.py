@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scripts.migration.directories import open_directories
-from scripts.migration.inventory import read_inventory
+from scripts.migration.history import History, read_history
+from scripts.migration.inventory import read_inventory, with_unreferenced
+from scripts.migration.notes import tell_notes
 from scripts.migration.plan import Observation, Plan, make_plan, references_of
+from scripts.migration.project import has_history
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.sample import EVIDENCE, Sample
+from scripts.migration.scope import Scope
 from scripts.progress import SilentProgress
-from scripts.report import count_text
 
 if TYPE_CHECKING:
-    from scripts.migration.inventory import Inventory
     from scripts.migration.opening import Stores
     from scripts.progress import Progress
 
@@ -25,14 +27,16 @@ DEFAULT_JOBS = 32
 def plan_migration(
     stores: Stores,
     *,
+    scope: Scope = Scope.ALL,
     jobs: int = DEFAULT_JOBS,
     progress: Progress | None = None,
     sample: Sample = EVIDENCE,
 ) -> Plan:
-    """Find out what every revision needs, what the target provably holds, and what is to be done.
+    """Find out what the revisions need, what the target provably holds, and what is to be done.
 
     Args:
         stores: The project and its remotes.
+        scope: Which revisions count, or all that the source holds.
         jobs: How many objects are read at once (directory lists, read-backs of the target).
         progress: Where to tell what is going on.
         sample: What of the target is read back although its listing proves it.
@@ -46,7 +50,12 @@ def plan_migration(
     started_s = time.monotonic()
     source = list_store(stores.source, progress)
     target = list_store(stores.target, progress)
-    inventory = read_inventory(stores.root, stores.source.name, progress)
+    history = read_history(stores.root, progress, scope) if has_history(stores.root) else None
+    inventory = read_inventory(
+        stores.root, stores.source.name, progress, history=history or History()
+    )
+    if scope is Scope.STORE:
+        inventory = with_unreferenced(inventory, source.values())
     directories = open_directories(
         (item for item in inventory.references if item.is_directory),
         ((stores.source, source), (stores.target, target)),
@@ -60,20 +69,6 @@ def plan_migration(
     )  # fmt: skip
     observed = Observation(inventory, source, target, directories, proofs)
     plan = make_plan(observed, stores.source.name, stores.target.name, started_s)
-    return replace(plan, notes=_notes(stores, inventory))
-
-
-def _notes(stores: Stores, inventory: Inventory) -> tuple[str, ...]:
-    source = stores.source.name
-    notes = []
-    if stores.source.holds_run_cache():
-        notes.append(
-            f"{source} holds a run-cache (runs/), which is not migrated; "
-            "`dvc push --run-cache` moves it."
-        )
-    if inventory.pinned:
-        notes.append(
-            f"{count_text(inventory.pinned, 'output')} set `remote: {source}` themselves: they are "
-            f"copied, but DVC goes on reading them from {source}."
-        )
-    return tuple(notes)
+    has_run_cache = stores.source.holds_run_cache()
+    notes = tell_notes(plan.source, inventory, history, scope, has_run_cache=has_run_cache)
+    return replace(plan, notes=notes)

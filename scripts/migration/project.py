@@ -6,7 +6,8 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import SettingsError
+from scripts.errors import SettingsError, ToolError
+from scripts.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,10 +25,12 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
 
     Raises:
         SettingsError: ``root`` is no DVC project, or its configuration is malformed.
+        ToolError: It shall be in git, and is not, or not in one that can be read.
     """
     from dvc.config import ConfigError  # noqa: PLC0415
     from dvc.exceptions import DvcException, NotDvcRepoError  # noqa: PLC0415
     from dvc.repo import Repo  # noqa: PLC0415
+    from dvc.scm import SCMError  # noqa: PLC0415
 
     try:
         repo = _visit(root) if visiting else Repo(str(root))
@@ -37,6 +40,8 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
             f"{root} is not a DVC project.",
             hint="Run this in one, or make it one with `./inv dvc-init`.",
         ) from error
+    except SCMError as error:
+        raise _without_history(root, str(error)) from error
     except (ConfigError, DvcException) as error:
         raise SettingsError(
             f"{root / '.dvc' / 'config'} cannot be read: {error}.",
@@ -46,6 +51,30 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
         yield repo
     finally:
         repo.close()
+
+
+def has_history(root: Path) -> bool:
+    """Return whether git keeps the project's history; a project may do without (`--no-scm`).
+
+    Raises:
+        SettingsError: ``root`` is no DVC project.
+        ToolError: git does not open it though it should: its history would be passed over.
+    """
+    with open_project(root) as repo:
+        if repo.config["core"].get("no_scm", False):
+            return False
+    answer = run(["git", "rev-parse", "--git-dir"], cwd=root, check=False)
+    if answer.returncode != 0:
+        raise _without_history(root, answer.stderr.strip())
+    return True
+
+
+def _without_history(root: Path, why: str) -> ToolError:
+    return ToolError(
+        f"The git history of {root} cannot be read: {why}",
+        hint="Mend that; or, if the project is meant to be without git, say so to DVC: "
+        "`dvc config core.no_scm true`.",
+    )
 
 
 def _visit(root: Path) -> Any:  # noqa: ANN401

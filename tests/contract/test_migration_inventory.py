@@ -11,7 +11,8 @@ import pytest
 from scripts.errors import MigrationIncomplete, SettingsError, StoreError
 from scripts.migration import copy_objects, open_stores, plan_migration, verify
 from scripts.migration.history import History, read_history
-from scripts.migration.inventory import Inventory, Verdict, read_inventory
+from scripts.migration.inventory import Inventory, read_inventory
+from scripts.migration.outputs import Verdict
 from scripts.progress import SilentProgress
 from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
 

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.errors import MigrationIncomplete
 from scripts.migration.directories import Entry, Opened
-from scripts.migration.inventory import Inventory, Uncollectable, Verdict
+from scripts.migration.inventory import Inventory, Uncollectable
 from scripts.migration.model import (
     Evidence,
     Layout,
@@ -21,6 +21,7 @@ from scripts.migration.model import (
     object_at,
 )
 from scripts.migration.outcome import Report
+from scripts.migration.outputs import Verdict
 from scripts.migration.plan import (
     REFERENCES_KEPT,
     Action,

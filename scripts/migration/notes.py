@@ -1,0 +1,60 @@
+"""What a person should know of a plan beside its counts, each with what to do about it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts.report import count_text
+
+if TYPE_CHECKING:
+    from scripts.migration.history import History
+    from scripts.migration.inventory import Inventory
+    from scripts.migration.scope import Scope
+
+
+def tell_notes(
+    source: str,
+    inventory: Inventory,
+    history: History | None,
+    scope: Scope,
+    *,
+    has_run_cache: bool,
+) -> tuple[str, ...]:
+    """Return the notes of a plan.
+
+    Args:
+        source: The remote that is read, by name.
+        inventory: What the revisions need in it.
+        history: The revisions that were read; ``None`` if the project is not in git.
+        scope: Which revisions count.
+        has_run_cache: Whether a run-cache lies in the source.
+    """
+    notes = _left_out(history, scope)
+    if has_run_cache:
+        notes.append(
+            f"{source} holds a run-cache (runs/), which is not migrated; "
+            "`dvc push --run-cache` moves it."
+        )
+    if inventory.pinned:
+        notes.append(
+            f"{count_text(inventory.pinned, 'output')} set `remote: {source}` themselves: they "
+            f"are copied, but DVC goes on reading them from {source}."
+        )
+    return tuple(notes)
+
+
+def _left_out(history: History | None, scope: Scope) -> list[str]:
+    if history is None:
+        return ["This project is not in git (core.no_scm): there is its workspace only."]
+    notes = []
+    if history.older:
+        notes.append(
+            f"Left out by `--scope {scope.value}`: {count_text(history.older, 'commit')} that "
+            "branches, tags, stashes or experiments reach. What only these need is not migrated."
+        )
+    if history.unreached:
+        notes.append(
+            f"Left out: {count_text(history.unreached, 'commit')} that no ref reaches any more "
+            "(`git reflog --all`). To migrate one: `git branch keep-it COMMIT`, then this again."
+        )
+    return notes
