@@ -41,6 +41,7 @@ class Recording:
             if unit != "bytes":
                 yield phase
                 return
+            self._sample(self._now())  # until here nothing was copied
             yield _Counted(phase, self)
             self._sample(self._now())
 

@@ -15,6 +15,23 @@ const SEEN = {
     return (await output.textContent()).trim();
   },
 
+  // What a report says first, whether its chart and its rows are to be seen, and what it fetched.
+  async report(page) {
+    const fetched = [];
+    page.on("request", (request) => fetched.push(request.url()));
+    await page.reload();
+    const visible = async (selector) => page.locator(selector).first().isVisible();
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    return JSON.stringify({
+      heading: (await page.locator("h1").textContent()).trim(),
+      top: (await page.locator("h1").boundingBox()).y,
+      chart: await visible("svg path"),
+      lost: await page.locator("tbody tr td:first-child").allTextContents(),
+      overflows: width > page.viewportSize().width,
+      fetched: fetched.filter((url) => !url.startsWith("file:")),
+    });
+  },
+
   // Waits for the chart of the scalar and the points in it; returns what a pointer over it shows.
   async curve(page, { tag }) {
     const card = page.locator("scalar-card", { hasText: tag }).first();
