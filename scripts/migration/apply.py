@@ -13,6 +13,7 @@ from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.transfer import copy_shard
 from scripts.migration.workers import Stop, in_threads
 from scripts.progress import SilentProgress
+from scripts.report import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,8 +45,12 @@ def copy_objects(
             A single object's failure is an outcome instead.
     """
     progress = progress or SilentProgress()
-    stores.target.clean()
-    work = _Work(stores, jobs)
+    cleaned = stores.target.clean()
+    if cleaned:
+        told = count_text(cleaned, "unfinished object")
+        progress.say(f"{stores.target.name}: {told} of a run that was killed removed")
+    repairs = (entry.item.key for entry in plan.objects if entry.action is Action.REPAIR)
+    work = _Work(stores, jobs, frozenset(repairs))
     done = {planned.item.key: _settled(planned) for planned in plan.objects}
     files = [planned.item for planned in plan.to_copy if not planned.item.is_directory]
     lists = [planned.item for planned in plan.to_copy if planned.item.is_directory]
@@ -63,9 +68,10 @@ def copy_objects(
 class _Work:
     """Copies sets of objects, and gives up when nothing succeeds any more."""
 
-    def __init__(self, stores: Stores, jobs: int) -> None:
+    def __init__(self, stores: Stores, jobs: int, repairs: frozenset[str]) -> None:
         self._stores = stores
         self._jobs = jobs
+        self._repairs = repairs
         self._lock = threading.Lock()
         self._failures = 0
 
@@ -87,7 +93,10 @@ class _Work:
             reason = f"not tried: {_FAILURES_IN_A_ROW} objects had failed in a row"
             return Outcome(item, Status.FAILED, reason=reason)
         source, target = self._stores.source, self._stores.target
-        (outcome,) = copy_shard([item], source, target, stop=stop, advance=phase.advance)
+        (outcome,) = copy_shard(
+            [item], source, target,
+            stop=stop, advance=phase.advance, repairs=self._repairs,
+        )  # fmt: skip
         with self._lock:
             self._failures = self._failures + 1 if outcome.status is Status.FAILED else 0
         return outcome
@@ -106,10 +115,14 @@ def _unproven(
     if not lists:
         return {}
     needed = {key: done[key] for item in lists for key in plan.contents[item.key]}
-    copied = [outcome.item for outcome in needed.values() if outcome.status is Status.COPIED]
+    claimed = [
+        outcome.item
+        for outcome in needed.values()
+        if outcome.status in (Status.PRESENT, Status.COPIED) and not outcome.is_intact
+    ]
     listing = list_store(stores.target, progress)
     proofs = prove_objects(
-        copied, stores.target, listing, jobs=jobs, progress=progress, name="proving files"
+        claimed, stores.target, listing, jobs=jobs, progress=progress, name="proving files"
     )
     proven = {key for key, outcome in needed.items() if outcome.is_intact}
     proven |= {key for key, proof in proofs.items() if proof.evidence.is_proof}

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SettingsError
-from scripts.migration.credentials import credentials_for, session_for
+from scripts.migration.buckets import open_bucket
 from scripts.migration.project import open_project, remote_config
 from scripts.migration.store import ReadOnly, Source, Store
 from scripts.migration.stores.disk import DiskStore
-from scripts.migration.stores.s3 import S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from obstore.store import ClientConfig
-
-_CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-_REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
 @dataclass(frozen=True)
@@ -96,7 +88,7 @@ def _open(
     if scheme in {"directory", "file"}:
         return DiskStore(name, Path(url.removeprefix("file://")), may_be_new=may_be_new)
     if scheme == "s3":
-        return _open_s3(name, url, config, environ)
+        return open_bucket(name, url, config, environ)
     raise _unsupported(name, f"{scheme}:// is not supported yet")
 
 
@@ -126,57 +118,3 @@ def _place(config: Mapping[str, Any]) -> str:
     if "://" in url and not url.startswith("file://"):
         return f"{config.get('endpointurl', '')} {url.rstrip('/')}"
     return os.path.realpath(url.removeprefix("file://"))
-
-
-def _open_s3(name: str, url: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> S3Store:
-    from obstore.store import S3Store as Bucket  # noqa: PLC0415
-
-    bucket, _, prefix = url[len("s3://") :].partition("/")
-    session = session_for(config, environ)
-    endpoint = config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS)
-    region = (
-        config.get("region")
-        or _first(environ, _REGION_KEYS)
-        or session.get_config_variable("region")
-        or "us-east-1"
-    )
-    anonymous = bool(config.get("allow_anonymous_login"))
-    options: dict[str, Any] = {"skip_signature": True} if anonymous else {}
-    if not anonymous:
-        options["credential_provider"] = credentials_for(name, config, environ, session)
-    if endpoint:
-        options["endpoint"] = str(endpoint).rstrip("/")
-    if config.get("sse"):
-        options["server_side_encryption"] = config["sse"]
-    if config.get("sse_kms_key_id"):
-        options["sse_kms_key_id"] = config["sse_kms_key_id"]
-    client = Bucket(
-        bucket,
-        prefix=prefix.strip("/") or None,
-        region=region,
-        virtual_hosted_style_request=not endpoint,
-        client_options=_client_options(str(endpoint or ""), config, environ),
-        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
-        **options,
-    )
-    return S3Store(name, url.rstrip("/"), client)
-
-
-def _client_options(
-    endpoint: str, config: Mapping[str, Any], environ: Mapping[str, str]
-) -> ClientConfig:
-    verify = config.get("ssl_verify")
-    bundle = verify if isinstance(verify, str) else _first(environ, _CA_KEYS)
-    if bundle and verify is not False:
-        # obstore reads certificates where OpenSSL does, and has no setting of its own for them.
-        os.environ["SSL_CERT_FILE"] = bundle
-    return {
-        "allow_http": endpoint.startswith("http://") or config.get("use_ssl") is False,
-        "allow_invalid_certificates": verify is False,
-        "connect_timeout": timedelta(seconds=10),
-        "timeout": timedelta(seconds=300),
-    }
-
-
-def _first(environ: Mapping[str, str], keys: tuple[str, ...]) -> str | None:
-    return next((environ[key] for key in keys if environ.get(key)), None)

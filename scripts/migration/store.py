@@ -59,7 +59,7 @@ class Source(Protocol):
 class Store(Source, Protocol):
     """A DVC remote that is filled."""
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
         """Write ``item``; nothing becomes visible unless ``chunks`` ends without an exception.
 
         The check therefore stands inside ``chunks``, as its last step: what came to its end is what
@@ -68,10 +68,18 @@ class Store(Source, Protocol):
         unchanged. An object that is there already is replaced in one step: a reader sees the old
         or the new one. Memory does not grow with the object. After the return, the object
         survives a power cut.
+
+        With ``replace`` false, a store that can tell leaves what somebody else has put there
+        meanwhile, whatever its bytes are, and returns ``False``: it is then for the caller to
+        prove. A store that cannot tell replaces it.
         """
 
     def clean(self) -> int:
-        """Remove what killed writers left over, not what others are writing; return how many."""
+        """Remove what killed writers left over; return how many.
+
+        What others are writing stays, or fails there with ``StoreUnavailable``, so that they write
+        it again.
+        """
 
 
 class ReadOnly:

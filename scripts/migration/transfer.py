@@ -20,7 +20,13 @@ Advance = Callable[[int], None]
 
 
 def copy_object(
-    item: StoredObject, source: Source, target: Store, *, stop: Stop, advance: Advance
+    item: StoredObject,
+    source: Source,
+    target: Store,
+    *,
+    stop: Stop,
+    advance: Advance,
+    replace: bool = True,
 ) -> Outcome:
     """Copy one object, hashing it on the way.
 
@@ -33,16 +39,19 @@ def copy_object(
         target: The store to write to.
         stop: Asked before every piece.
         advance: Told the bytes of every piece read.
+        replace: Whether what the target holds under the name is wrong, and is to be replaced.
 
     Returns:
         The outcome, with ``Evidence.HASHED_IN_FLIGHT``: the bytes sent were right. That the target
-        kept them is for ``verify`` to show.
+        kept them is for ``verify`` to show; likewise what another writer put there meanwhile,
+        which is ``PRESENT`` without evidence.
 
     Raises:
         Corrupted: The source's bytes do not hash to the object's name.
         StoreError: Either store failed. Retrying is the caller's decision.
     """
-    target.publish(item, _checked(item, source, stop, advance))
+    if not target.publish(item, _checked(item, source, stop, advance), replace=replace):
+        return Outcome(item, Status.PRESENT)
     return Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT)
 
 
@@ -58,20 +67,46 @@ def _checked(item: StoredObject, source: Source, stop: Stop, advance: Advance) -
 
 
 def copy_shard(
-    items: Iterable[StoredObject], source: Source, target: Store, *, stop: Stop, advance: Advance
+    items: Iterable[StoredObject],
+    source: Source,
+    target: Store,
+    *,
+    stop: Stop,
+    advance: Advance,
+    repairs: frozenset[str] = frozenset(),
 ) -> list[Outcome]:
     """Copy the objects of one shard, one after the other; each gets exactly one outcome.
 
-    Running it again is harmless: an object is replaced by the same bytes in one step.
+    Running it again is harmless: an object is replaced by the same bytes in one step, or stays.
+
+    Args:
+        items: The objects, as the source lists them.
+        source: The store to read from.
+        target: The store to write to.
+        stop: Asked before every piece.
+        advance: Told the bytes of every piece read.
+        repairs: The keys under which the target holds wrong bytes.
     """
-    return [_copy_or_tell(item, source, target, stop, advance) for item in items]
+    return [
+        _copy_or_tell(item, source, target, stop, advance, replace=item.key in repairs)
+        for item in items
+    ]
 
 
 def _copy_or_tell(
-    item: StoredObject, source: Source, target: Store, stop: Stop, advance: Advance
+    item: StoredObject,
+    source: Source,
+    target: Store,
+    stop: Stop,
+    advance: Advance,
+    *,
+    replace: bool,
 ) -> Outcome:
+    def copy() -> Outcome:
+        return copy_object(item, source, target, stop=stop, advance=advance, replace=replace)
+
     try:
-        return retrying(lambda: copy_object(item, source, target, stop=stop, advance=advance), stop)
+        return retrying(copy, stop)
     except Corrupted as error:
         return Outcome(item, Status.CORRUPT, reason=error.message)
     except ObjectMissing as error:

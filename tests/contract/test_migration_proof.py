@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,10 +29,22 @@ from tests.contract.dvc_projects import WHO, Project, key_of, make_history, md5,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.needs("s3")
 
+OTHER_RUN = """
+import json, sys
+from pathlib import Path
+from scripts.migration import copy_objects, open_stores, plan_migration, verify
+
+stores = open_stores(Path.cwd(), "hdd", "s3")
+plan = plan_migration(stores)
+print("planned", flush=True)
+sys.stdin.readline()
+report = verify(plan, copy_objects(plan, stores, jobs=8), stores)
+print(json.dumps([report.complete, report.counts]))
+"""
+RUN = Path(__file__).resolve().parents[2]
 NEEDED = 21
 """As many as `make_history` leaves; test_migration_end_to_end.py counts them out."""
 
@@ -102,3 +119,37 @@ def test_a_remote_is_proven_at_any_time_and_what_it_lacks_is_named(
     assert "a.txt" in {place.path for place in found[absent].references}
     assert any(place.revision.startswith("v1 (") for place in found[absent].references)
     assert not report.complete
+
+
+def test_two_migrations_at_once_into_one_target_both_end_complete(
+    project: Project, bucket: str, prefix: str, tmp_path: Path
+) -> None:
+    shutil.copytree(tmp_path / "work", tmp_path / "other", symlinks=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER_RUN],
+        cwd=tmp_path / "other" / "project",
+        env={**os.environ, "PYTHONPATH": str(RUN)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "planned\n"
+        stores = open_stores(project.root, "hdd", "s3")
+        plan = plan_migration(stores)
+        assert len(plan.to_copy) == NEEDED
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        report = verify(plan, copy_objects(plan, stores, jobs=8), stores)
+        complete, counts = json.loads(other.stdout.read())
+    assert other.returncode == 0
+    assert report.complete, report.as_json()
+    assert complete
+    assert counts["intact"] == report.counts["intact"] == NEEDED
+    assert report.counts["copied"] + counts["copied"] >= NEEDED
+    s3 = s3_server.client()
+    for key in s3_server.keys(bucket, prefix):
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        assert body == (project.hdd / key[len(prefix) + 1 :]).read_bytes()
+    assert s3_server.unfinished_uploads(bucket, prefix) == []

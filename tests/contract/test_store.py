@@ -6,8 +6,10 @@ import hashlib
 import os
 import random
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Protocol
 
+import botocore.session
 import pytest
 from obstore.store import S3Store as Bucket
 
@@ -18,6 +20,7 @@ from scripts.migration.store import CHUNK_BYTES, Store
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
+from scripts.migration.stores.uploads import Uploads
 from scripts.migration.transfer import copy_object, copy_shard
 from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress
@@ -25,7 +28,6 @@ from tests.contract import s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LARGE = 2 * PART_BYTES + 5
 """Large enough for an upload in parts."""
@@ -97,7 +99,8 @@ class S3World:
 
     def again(self) -> Store:
         """The same place, as another run sees it."""
-        return S3Store("s3", f"s3://{self.bucket}/{self.prefix}", self.client)
+        uploads = Uploads(self.bucket, self.prefix, s3_server.client)
+        return S3Store("s3", f"s3://{self.bucket}/{self.prefix}", self.client, uploads)
 
     def plant(self, key: str, content: bytes) -> None:
         s3_server.client().put_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}", Body=content)
@@ -292,6 +295,16 @@ def test_publishing_replaces_what_is_there(world: World) -> None:
     assert read_all(world.store, item.key) == b"right"
 
 
+def test_what_is_not_to_be_replaced_stays_where_the_store_can_tell(world: World) -> None:
+    item = named(b"right")
+    assert world.store.publish(item, [b"right"], replace=False)
+    world.plant(item.key, b"wrong bytes")
+    written = world.store.publish(item, [b"right"], replace=False)
+    assert written is isinstance(world, DiskWorld)
+    assert read_all(world.store, item.key) == (b"right" if written else b"wrong bytes")
+    assert world.leftovers() == []
+
+
 @pytest.mark.parametrize("size_bytes", [1000, LARGE])
 @pytest.mark.parametrize("lie", [flip_a_bit, end_early, go_on_too_long])
 def test_a_source_that_lies_is_never_published(
@@ -400,11 +413,79 @@ def test_the_server_tells_of_uploads_that_are_not_finished(bucket: str) -> None:
     assert world.leftovers() == ["begun"]
 
 
+@pytest.mark.needs("s3")
+def test_uploads_that_a_killed_run_left_are_aborted_and_others_are_not(bucket: str) -> None:
+    world = S3World(bucket)
+    s3 = s3_server.client()
+    ours = named(b"x").key
+    for key in (f"{world.prefix}/{ours}", f"{world.prefix}/readme.txt", f"{world.prefix}x/{ours}"):
+        s3.create_multipart_upload(Bucket=bucket, Key=key)
+    assert world.store.clean() == 1
+    assert world.leftovers() == ["readme.txt"]
+    assert len(s3_server.unfinished_uploads(bucket, f"{world.prefix}x/")) == 1
+    world.store.publish(named(b"y"), [b"y"])
+    s3.create_multipart_upload(Bucket=bucket, Key=f"{world.prefix}/{ours}")
+    assert world.store.clean() == 0  # begun after this run: another's, who is at work
+
+
+@pytest.mark.needs("s3")
+def test_who_may_not_list_uploads_migrates_all_the_same(bucket: str) -> None:
+    stranger = botocore.session.Session().create_client(
+        "s3",
+        endpoint_url=s3_server.endpoint(),
+        region_name="us-east-1",
+        aws_access_key_id="nobody",
+        aws_secret_access_key="nothing",
+    )
+    assert Uploads(bucket, "", lambda: stranger).abort_all() == 0
+
+
+@pytest.mark.needs("s3")
+def test_an_upload_that_another_run_takes_away_is_made_again(bucket: str) -> None:
+    world = S3World(bucket)
+    content = content_of(LARGE)
+    item = named(content)
+    taken = []
+
+    def take_away(_: bytes, read: int) -> Iterator[bytes]:
+        for number, piece in enumerate(pieces(content)):
+            if (read, number) == (1, 15):
+                taken.append(world.again().clean())
+            yield piece
+
+    source = LyingStore(take_away)
+    source.contents[item.key] = content
+    (outcome,) = copy_shard([item], source, world.store, stop=Stop(), advance=lambda _: None)
+    assert (taken, source.reads) == ([1], 2)
+    assert outcome.status is Status.COPIED, outcome.reason
+    assert proof_of(item, world.store).evidence is Evidence.STORE_CHECKSUM
+    assert world.leftovers() == []
+
+
 def test_a_disk_object_is_left_as_dvc_leaves_it(tmp_path: Path) -> None:
     world = DiskWorld(tmp_path / "remote")
     item = named(b"x")
     world.store.publish(item, [b"x"])
     assert (world.directory / item.key).stat().st_mode & 0o777 == 0o444
+
+
+def test_a_disk_object_and_every_new_directory_above_it_are_on_the_disk_before_the_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = DiskWorld(tmp_path / "remote")
+    item = named(b"x")
+    synced: list[Path] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(os.readlink(f"/proc/self/fd/{fd}")))
+    )
+    world.store.publish(item, [b"x"])
+    shard = (world.directory / item.key).parent
+    assert [path for path in synced if path.is_dir()] == [
+        world.directory, world.directory / "files", world.directory / "files/md5", shard
+    ]  # fmt: skip
+    (file,) = (path for path in synced if not path.is_dir())
+    assert file.name.startswith(item.oid)
+    assert synced.index(file) < synced.index(shard)
 
 
 def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(

@@ -74,9 +74,10 @@ class Recording(MemoryStore):
         super().__init__("s3")
         self.order: list[str] = []
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
-        super().publish(item, chunks)
+    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+        written = super().publish(item, chunks, replace=replace)
         self.order.append(item.key)
+        return written
 
 
 def test_a_directory_is_published_after_all_its_files() -> None:
@@ -94,10 +95,13 @@ def test_a_directory_is_published_after_all_its_files() -> None:
 
 def test_a_directory_is_withheld_when_the_target_lost_one_of_its_files() -> None:
     class Forgetful(Recording):
-        def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
-            super().publish(item, chunks)
+        def publish(
+            self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+        ) -> bool:
+            written = super().publish(item, chunks, replace=replace)
             if item.key == victim.key:
                 self.contents[item.key] = b"bit rot"
+            return written
 
     source, target = MemoryStore("hdd"), Forgetful()
     listing = keep_directory(source, {"a": b"aaa", "b": b"bbb"})
@@ -108,6 +112,27 @@ def test_a_directory_is_withheld_when_the_target_lost_one_of_its_files() -> None
     found = {outcome.item.key: outcome for outcome in report.not_intact}
     assert found[victim.key].reason == ("after copied, the target holds other bytes under its name")
     assert victim.key in found[listing.key].reason
+
+
+def test_what_another_writer_put_there_meanwhile_is_proven_not_believed() -> None:
+    source, target = MemoryStore("hdd"), MemoryStore("s3")
+    right, wrong = b"same", b"other"
+    listing = keep_directory(source, {"a": right, "b": wrong})
+    lonely = keep_directory(source, {"a": right})
+    plan, stores = observe(source, target, listing, lonely)
+    keep(target, right)
+    target.contents[keep(source, wrong).key] = b"?"
+    report = verify(plan, copy_objects(plan, stores), stores)
+    found = {outcome.item.key: outcome for outcome in report.outcomes}
+    assert found[keep(source, right).key].status is Status.PRESENT
+    assert found[keep(source, right).key].is_intact
+    assert found[lonely.key].is_intact
+    assert "other bytes" in found[keep(source, wrong).key].reason
+    assert "not published" in found[listing.key].reason
+    again, stores = observe(source, target, listing, lonely)
+    mended = verify(again, copy_objects(again, stores), stores)
+    assert mended.complete
+    assert mended.counts["repaired"] == 1
 
 
 def test_a_directory_that_is_present_without_its_files_does_not_hide_them() -> None:
@@ -166,7 +191,13 @@ def test_a_store_that_is_gone_is_not_asked_for_every_object() -> None:
     class Full(MemoryStore):
         asked = 0
 
-        def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:  # noqa: ARG002
+        def publish(
+            self,
+            item: StoredObject,  # noqa: ARG002
+            chunks: Iterable[bytes],  # noqa: ARG002
+            *,
+            replace: bool = True,  # noqa: ARG002
+        ) -> bool:
             Full.asked += 1
             raise StoreError("no space left on the device")
 
@@ -277,6 +308,7 @@ def test_a_stop_is_seen_between_two_pieces() -> None:
         ("error sending request to http://user:SECRET@host", StoreUnavailable, "no answer"),
         ("status code: 301 <Code>PermanentRedirect</Code>", StoreError, "another region"),
         ("status code: 400 <Code>BadDigest</Code>", StoreUnavailable, "damaged on the way"),
+        ("status code: 404 <Code>NoSuchUpload</Code>", StoreUnavailable, "broke the upload off"),
         ("status code: 400 <Code>EntityTooLarge</Code>", StoreError, "EntityTooLarge"),
     ],
 )

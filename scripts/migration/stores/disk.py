@@ -79,7 +79,13 @@ class DiskStore:
         """Return whether there is a run-cache."""
         return (self._root / "runs").is_dir()
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+    def publish(
+        self,
+        item: StoredObject,
+        chunks: Iterable[bytes],
+        *,
+        replace: bool = True,  # noqa: ARG002  a rename cannot tell
+    ) -> bool:
         """Write ``item`` beside its place and rename it once ``chunks`` has ended well."""
         final = self._root / item.key
         with self._translated(item.key):
@@ -94,12 +100,13 @@ class DiskStore:
                 with self._translated(item.key):
                     os.fchmod(stream.fileno(), _OBJECT_MODE)
                     os.fsync(stream.fileno())
-                    final.parent.mkdir(parents=True, exist_ok=True)
+                    _make_directory(final.parent)
                     Path(temporary).replace(final)
                     _sync_directory(final.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+        return True
 
     def clean(self) -> int:
         """Remove the files of writers that are gone."""
@@ -160,6 +167,15 @@ def _remove_unclaimed(path: Path) -> int:
             return 0
         path.unlink(missing_ok=True)
     return 1
+
+
+def _make_directory(directory: Path) -> None:
+    """Make it and those above; each name is on the disk before anything depends on it."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    _sync_directory(directory.parent)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -46,11 +46,14 @@ class MemoryStore:
         """Return whether there is a run-cache."""
         return any(key.startswith("runs/") for key in self.contents)
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
         """Write ``item`` once ``chunks`` has ended well."""
         content = b"".join(chunks)
         with self._lock:
+            if not replace and item.key in self.contents:
+                return False
             self.contents[item.key] = content
+        return True
 
     def clean(self) -> int:
         """Remove nothing: nothing is ever left over."""

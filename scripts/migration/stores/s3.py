@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from scripts.migration.model import Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
-from scripts.migration.stores.s3_errors import translated
+from scripts.migration.stores.s3_errors import is_not_implemented, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from obstore.store import S3Store as Bucket
+
+    from scripts.migration.stores.uploads import Uploads
 
 _PLAIN_ETAG = re.compile(r"[0-9a-f]{32}")
 _LISTING_PAGE = 1000
@@ -37,12 +39,19 @@ class S3Store:
         name: The remote's name in DVC's configuration.
         place: Its URL, for people.
         bucket: obstore's client, its prefix set to the remote's path.
+        uploads: What killed writers left over there; ``None`` if that cannot be asked for.
     """
 
-    def __init__(self, name: str, place: str, bucket: Bucket) -> None:
+    def __init__(
+        self, name: str, place: str, bucket: Bucket, uploads: Uploads | None = None
+    ) -> None:
         self.name = name
         self.place = place
         self._bucket = bucket
+        self._uploads = uploads
+        self._has_published = False
+        self._creates = True
+        """Whether the server takes ``If-None-Match``; one that ignores it does no harm."""
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._sent: dict[str, str] = {}
         """The MD5 of the whole by the ETag of its parts, of what this store sent itself."""
@@ -105,8 +114,11 @@ class S3Store:
         """Return whether there is a run-cache."""
         return "runs" in self._prefixes_below(None)
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes]) -> None:
+    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
         """Write ``item``: in one request if it is small, else in parts.
+
+        What is not to be replaced is created with ``If-None-Match: *``. obstore knows no such
+        condition for an upload in parts, which therefore replaces.
 
         The server makes an upload in parts visible only when it is completed, and obstore aborts it
         when ``chunks`` raises. Requests are signed with the SHA-256 of their body, so what is
@@ -116,12 +128,12 @@ class S3Store:
 
         size_bytes = item.size_bytes or 0
         pieces = iter(chunks)
+        self._has_published = True
         with self._large if size_bytes > _LARGE_BYTES else nullcontext():
             head, is_all = _first_part(pieces)
             with translated(self.place, self.name, item.key):
                 if is_all:
-                    obstore.put(self._bucket, item.key, b"".join(head), use_multipart=False)
-                    return
+                    return self._put_whole(item.key, b"".join(head), replace=replace)
                 part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
                 composite = Composite(part_bytes)
                 obstore.put(
@@ -130,10 +142,35 @@ class S3Store:
                 )  # fmt: skip
         if item.layout is Layout.CURRENT:  # else its name is that of other line ends
             self._sent[composite.etag()] = item.md5
+        return True
+
+    def _put_whole(self, key: str, content: bytes, *, replace: bool) -> bool:
+        import obstore  # noqa: PLC0415
+        from obstore.exceptions import AlreadyExistsError, BaseError  # noqa: PLC0415
+
+        if not replace and self._creates:
+            try:
+                obstore.put(self._bucket, key, content, mode="create")
+            except AlreadyExistsError:
+                return False
+            except BaseError as error:
+                if not is_not_implemented(error):
+                    raise
+                self._creates = False
+            else:
+                return True
+        obstore.put(self._bucket, key, content, use_multipart=False)
+        return True
 
     def clean(self) -> int:
-        """Remove nothing: unfinished uploads in parts may be another program's."""
-        return 0
+        """Abort the unfinished uploads that were there before this store wrote anything.
+
+        The server does not tell whose they are. Another migration whose upload is taken away writes
+        that object again, and that upload is left alone, being younger.
+        """
+        if self._uploads is None or self._has_published:
+            return 0
+        return self._uploads.abort_all()
 
 
 def _first_part(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:

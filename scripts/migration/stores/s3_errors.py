@@ -60,6 +60,12 @@ def translated(place: str, name: str, key: str = "") -> Iterator[None]:
         raise _as_ours(error, place, name, key) from error
 
 
+def is_not_implemented(error: Exception) -> bool:
+    """Return whether the server says that it does not know such a request."""
+    text = str(error)
+    return _first(_CODE, text) == "NotImplemented" or _first(_STATUS, text) == "501"
+
+
 def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  # noqa: PLR0911
     import obstore.exceptions  # noqa: PLC0415
 
@@ -68,6 +74,8 @@ def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  
     status = _first(_STATUS, text)
     what = f"{name}: {key}" if key else f"{name} ({place})"
     told = " ".join(part for part in (status, code) if part) or "no answer"
+    if code == "NoSuchUpload":
+        return StoreUnavailable(f"{what}: another writer broke the upload off ({told}).")
     if code == "NoSuchBucket" or (not key and status == "404"):
         return StoreError(
             f"{name}: there is no bucket {_bucket_of(place)}.",

@@ -1,0 +1,121 @@
+"""From DVC's configuration of an S3 remote to its store."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from scripts.migration.credentials import credentials_for, session_for
+from scripts.migration.stores.s3 import S3Store
+from scripts.migration.stores.uploads import Uploads
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from obstore.store import ClientConfig
+
+_CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_CONNECT_S = 10
+_ANSWER_S = 60
+
+
+def open_bucket(
+    name: str, url: str, config: Mapping[str, Any], environ: Mapping[str, str]
+) -> S3Store:
+    """Open the remote ``name`` at ``url``; nothing is read or written yet.
+
+    Args:
+        name: The remote's name.
+        url: ``s3://bucket/path``.
+        config: DVC's settings of the remote.
+        environ: The environment, what Slipway's settings hand over before it.
+
+    Raises:
+        SettingsError: Its profile is unknown.
+        AccessDenied: There are no credentials.
+    """
+    from obstore.store import S3Store as Bucket  # noqa: PLC0415
+
+    bucket, _, path = url[len("s3://") :].partition("/")
+    prefix = path.strip("/")
+    session = session_for(config, environ)
+    endpoint = config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS)
+    region = (
+        config.get("region")
+        or _first(environ, _REGION_KEYS)
+        or session.get_config_variable("region")
+        or "us-east-1"
+    )
+    anonymous = bool(config.get("allow_anonymous_login"))
+    options: dict[str, Any] = {"skip_signature": True} if anonymous else {}
+    credentials = None
+    if not anonymous:
+        credentials = credentials_for(name, config, environ, session)
+        options["credential_provider"] = credentials
+    if endpoint:
+        options["endpoint"] = str(endpoint).rstrip("/")
+    if config.get("sse"):
+        options["server_side_encryption"] = config["sse"]
+    if config.get("sse_kms_key_id"):
+        options["sse_kms_key_id"] = config["sse_kms_key_id"]
+    client = Bucket(
+        bucket,
+        prefix=prefix or None,
+        region=region,
+        virtual_hosted_style_request=not endpoint,
+        client_options=_client_options(str(endpoint or ""), config, environ),
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
+        **options,
+    )
+
+    def connect() -> Any:  # noqa: ANN401  botocore ships no types
+        from botocore.config import Config  # noqa: PLC0415
+
+        keys = credentials() if credentials else {}
+        verify = config.get("ssl_verify")
+        return session.create_client(
+            "s3",
+            endpoint_url=options.get("endpoint"),
+            region_name=region,
+            aws_access_key_id=keys.get("access_key_id"),
+            aws_secret_access_key=keys.get("secret_access_key"),
+            aws_session_token=keys.get("token"),
+            verify=_bundle(config, environ) if verify is not False else False,
+            config=Config(
+                connect_timeout=_CONNECT_S,
+                read_timeout=_ANSWER_S,
+                retries={"total_max_attempts": 3, "mode": "standard"},
+                s3={"addressing_style": "path" if endpoint else "virtual"},
+            ),
+        )
+
+    uploads = None if anonymous else Uploads(bucket, prefix, connect)
+    return S3Store(name, url.rstrip("/"), client, uploads)
+
+
+def _client_options(
+    endpoint: str, config: Mapping[str, Any], environ: Mapping[str, str]
+) -> ClientConfig:
+    verify = config.get("ssl_verify")
+    bundle = _bundle(config, environ)
+    if bundle and verify is not False:
+        # obstore reads certificates where OpenSSL does, and has no setting of its own for them.
+        os.environ["SSL_CERT_FILE"] = bundle
+    return {
+        "allow_http": endpoint.startswith("http://") or config.get("use_ssl") is False,
+        "allow_invalid_certificates": verify is False,
+        "connect_timeout": timedelta(seconds=_CONNECT_S),
+        "timeout": timedelta(seconds=300),
+    }
+
+
+def _bundle(config: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    verify = config.get("ssl_verify")
+    return verify if isinstance(verify, str) else _first(environ, _CA_KEYS)
+
+
+def _first(environ: Mapping[str, str], keys: tuple[str, ...]) -> str | None:
+    return next((environ[key] for key in keys if environ.get(key)), None)
