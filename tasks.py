@@ -374,7 +374,8 @@ def cache(
         "to": "DVC remote to fill",
         "scope": "what moves: workspace, heads (of branches and tags), all (history) or store",
         "jobs": "objects in flight at once",
-        "dry-run": "show the plan and stop",
+        "dry-run": "show the plan, by revision and by path, and stop",
+        "json": JSON,
         "report": "also write the report to this file, inside the workspace: .html or .json",
         "switch": "make the target the default remote, once everything is proven",
         "verify": "what proves an object: evidence (the store's checksum, else a read) or read",
@@ -384,12 +385,13 @@ def dvc_migrate(
     _: Context,
     from_: str,
     to: str,
-    scope: str = "all",
     jobs: int = 32,
     dry_run: bool = False,
     report: str = "",
     switch: bool = False,
     verify: str = "evidence",
+    scope: str = "all",
+    json: bool = False,
 ) -> None:
     """Copy all DVC data to another remote, and prove it.
 
@@ -416,19 +418,23 @@ def dvc_migrate(
         planned = migration.plan_migration(
             stores, scope=scoped, jobs=jobs, progress=recording, sample=sample
         )
-        console.show(view.plan_view(planned))
         if dry_run:
+            console.show_result(planned, view.dry_run_view, as_json=json)
             return
+        if not json:
+            console.show(view.plan_view(planned))
         outcomes = migration.copy_objects(planned, stores, jobs=jobs, progress=recording)
         result = migration.verify(
             planned, outcomes, stores, jobs=jobs, progress=recording, sample=sample
         )
-        console.show(view.report_view(result))
+        console.show_result(result, view.report_view, as_json=json)
         if report:
             write_report(result, Path(report), recording.samples)
         result.require_complete()
         if switch:
-            console.show(view.switch_view(migration.switch_default(ROOT, result)))
+            switched = view.switch_view(migration.switch_default(ROOT, result))
+            if not json:
+                console.show(switched)
 
 
 @task(

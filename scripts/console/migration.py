@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Reference, StoredObject
     from scripts.migration.outcome import Report
-    from scripts.migration.plan import Plan
+    from scripts.migration.plan import Plan, Share
     from scripts.migration.sample import Sample
 
 _MOST_ROWS = 20
@@ -51,6 +51,13 @@ def plan_view(plan: Plan) -> RenderableType:
         _plan_verdict(plan), table, *_excluded(plan.excluded), *_losses(rows),
         *_uncollectable(plan.uncollectable), *_notes(plan.notes),
     )  # fmt: skip
+
+
+def dry_run_view(plan: Plan) -> RenderableType:
+    """Return the plan, and its shares by revision and by path, those with losses first."""
+    return Group(
+        plan_view(plan), *_shares("revision", plan.by_revision), *_shares("path", plan.by_path)
+    )
 
 
 def report_view(report: Report) -> RenderableType:
@@ -84,22 +91,36 @@ def report_view(report: Report) -> RenderableType:
 
 def switch_view(switch: Switch) -> RenderableType:
     """Return which remote is the default now, and what is left to do about it."""
+    now = switch.remote or "none"
     lines = [
-        Text(f"Default remote: {switch.previous or 'none'} → {switch.remote}", style="bold green")
+        Text(f"Default remote: {switch.previous or 'none'} → {now}", style="bold green")
         if switch.changed
-        else Text(f"Default remote: {switch.remote}, as before", style="green")
+        else Text(f"Default remote: {now}, as before", style="green")
     ]
-    if switch.changed:
+    lines[0].append(f" ({switch.file})", style="dim")
+    if switch.changed and switch.is_shared:
         lines.append(Text("  To share it: git add .dvc/config && git commit", style="dim"))
+        told = "  Old commits carry their own .dvc/config; `--local` lets them find it here"
+        lines.append(Text(told, style="dim"))
     if switch.overridden_by:
         note = f".dvc/config.local sets {switch.overridden_by} instead, on this machine only"
         lines.append(Text.assemble(("  NOTE ", "bold yellow"), note))
     return Group(*lines)
 
 
+def undone_view(switches: Iterable[Switch]) -> RenderableType:
+    """Return which remote is the default again, in each file that was put back."""
+    return Group(
+        *(
+            Text(f"Default remote: {switch.remote or 'none'} again ({switch.file})", style="green")
+            for switch in switches
+        )
+    )
+
+
 def _plan_verdict(plan: Plan) -> Text:
     way = f"{plan.source} → {plan.target}: "
-    if plan.uncollectable or any(planned.status is not None for planned in plan.objects):
+    if not plan.can_complete:
         return Text(f"{way}cannot become complete as it is", style="bold yellow")
     if not plan.to_copy:
         return Text(f"{way}nothing to copy", style="bold green")
@@ -161,9 +182,28 @@ def _uncollectable(lost: tuple[Uncollectable, ...]) -> Iterable[RenderableType]:
     yield from _rest(len(lost))
 
 
-def _rest(count: int) -> Iterable[RenderableType]:
+def _shares(heading: str, shares: tuple[Share, ...]) -> Iterable[RenderableType]:
+    if not shares:
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(heading, overflow="fold")
+    for column in ("objects", "present", "to copy", "bytes", "lost"):
+        table.add_column(column, justify="right")
+    order = sorted(shares, key=lambda share: (-share.lost, -share.bytes_to_copy))
+    for share in order[:_MOST_ROWS]:
+        table.add_row(
+            Text(share.name),
+            f"{share.objects:,}", f"{share.present:,}", f"{share.to_copy:,}",
+            bytes_text(share.bytes_to_copy),
+            Text(f"{share.lost:,}", style="red" if share.lost else ""),
+        )  # fmt: skip
+    yield table
+    yield from _rest(len(shares), "--json")
+
+
+def _rest(count: int, option: str = "--report FILE") -> Iterable[RenderableType]:
     if count > _MOST_ROWS:
-        yield Text(f"  and {count - _MOST_ROWS:,} more: `--report FILE` names all", style="dim")
+        yield Text(f"  and {count - _MOST_ROWS:,} more: `{option}` names all", style="dim")
 
 
 def _excluded(excluded: Mapping[str, int]) -> Iterable[RenderableType]:

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scripts.migration.breakdown import break_down
 from scripts.migration.directories import open_directories
 from scripts.migration.history import History, read_history
 from scripts.migration.inventory import read_inventory, with_unreferenced
@@ -71,4 +72,4 @@ def plan_migration(
     plan = make_plan(observed, stores.source.name, stores.target.name, started_s)
     has_run_cache = stores.source.holds_run_cache()
     notes = tell_notes(plan.source, inventory, history, scope, has_run_cache=has_run_cache)
-    return replace(plan, notes=notes)
+    return break_down(replace(plan, notes=notes), inventory)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.migration.model import Evidence, Proof, Reference, Status, StoredObject
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from scripts.migration.directories import Opened
     from scripts.migration.inventory import Inventory, Uncollectable
 
+SCHEMA_VERSION = 1
 REFERENCES_KEPT = 8
 """How many of the places that use an object are kept: enough to find it, whatever the history."""
 
@@ -44,6 +45,29 @@ class PlannedObject:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What a revision has in a plan, or an output's path over all revisions.
+
+    ``objects`` = ``present`` + ``to_copy`` + ``lost``; ``to_repair`` is a part of ``to_copy``. An
+    object that several share is counted with each.
+
+    Attributes:
+        name: The revision, or the path.
+        size_bytes: The size of the objects as far as a listing has it, in bytes.
+        bytes_to_copy: How many of these will be read, in bytes.
+    """
+
+    name: str
+    objects: int
+    present: int
+    to_copy: int
+    to_repair: int
+    lost: int
+    size_bytes: int
+    bytes_to_copy: int
+
+
+@dataclass(frozen=True)
 class Observation:
     """All that was observed, by key where it is about objects."""
 
@@ -67,6 +91,8 @@ class Plan:
         excluded: How many outputs are rightly not in the source, by verdict.
         uncollectable: Revisions of which it is not known what they need.
         notes: What a person should know beside that.
+        by_revision: The share of each revision at which a ref stands, and of the workspace.
+        by_path: The share of each output.
         started_s: When observing began, on the monotonic clock, in seconds.
     """
 
@@ -78,6 +104,8 @@ class Plan:
     excluded: Mapping[str, int] = field(default_factory=dict)
     uncollectable: tuple[Uncollectable, ...] = ()
     notes: tuple[str, ...] = ()
+    by_revision: tuple[Share, ...] = ()
+    by_path: tuple[Share, ...] = ()
     started_s: float = 0.0
 
     @property
@@ -86,6 +114,11 @@ class Plan:
         return tuple(
             planned for planned in self.objects if planned.action in (Action.COPY, Action.REPAIR)
         )
+
+    @property
+    def can_complete(self) -> bool:
+        """Whether nothing is known yet that keeps the migration from being complete."""
+        return not self.uncollectable and all(entry.status is None for entry in self.objects)
 
     @property
     def bytes_to_copy(self) -> int:
@@ -110,6 +143,37 @@ class Plan:
             "missing": states.count(Status.MISSING),
             "failed": states.count(Status.FAILED),
         }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as it is told to programs; sizes are in bytes."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "source": self.source,
+            "target": self.target,
+            "can_complete": self.can_complete,
+            "counts": self.counts,
+            "bytes_to_copy": self.bytes_to_copy,
+            "revisions": self.revisions,
+            "excluded": dict(self.excluded),
+            "notes": list(self.notes),
+            "uncollectable": [asdict(lost) for lost in self.uncollectable],
+            "lost": [_planned_json(entry) for entry in self.objects if entry.status is not None],
+            "to_repair": [
+                _planned_json(entry) for entry in self.objects if entry.action is Action.REPAIR
+            ],
+            "by_revision": [asdict(share) for share in self.by_revision],
+            "by_path": [asdict(share) for share in self.by_path],
+        }
+
+
+def _planned_json(planned: PlannedObject) -> dict[str, Any]:
+    return {
+        "object": planned.item.key,
+        "status": planned.status.value if planned.status else None,
+        "reason": planned.reason,
+        "size_bytes": planned.item.size_bytes,
+        "references": [asdict(place) for place in planned.references],
+    }
 
 
 def references_of(

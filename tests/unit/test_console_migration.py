@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from scripts.console.migration import plan_view, report_view, switch_view
+from scripts.console.migration import dry_run_view, plan_view, report_view, switch_view
 from scripts.migration.cutover import Switch
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
 from scripts.migration.outcome import Report
-from scripts.migration.plan import Action, Plan, PlannedObject
+from scripts.migration.plan import Action, Plan, PlannedObject, Share
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -83,3 +83,15 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     text = drawn(report_view(Report("hdd", "s3", outcomes)))
     assert text.count("gone") == 20
     assert "and 5 more" in text
+
+
+def test_a_dry_run_tells_what_loses_something_first() -> None:
+    whole = Share("main (1234)", 5, 0, 5, 0, 0, 9_000_000, 9_000_000)
+    broken = Share("v1 (5678)", 3, 1, 1, 0, 1, 2_000_000, 1_000_000)
+    plan = Plan("hdd", "s3", (), by_revision=(whole, broken), by_path=(Share("[a]", *[0] * 7),))
+    text = drawn(dry_run_view(plan))
+    assert text.index("v1 (5678)") < text.index("main (1234)")
+    assert "9.0 MB" in text
+    assert "[a]" in text
+    many = tuple(Share(f"p{number}", *[0] * 7) for number in range(25))
+    assert "and 5 more: `--json` names all" in drawn(dry_run_view(Plan("a", "b", (), by_path=many)))

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from scripts.errors import MigrationIncomplete
+from scripts.migration.breakdown import break_down
 from scripts.migration.directories import Entry, Opened
-from scripts.migration.inventory import Inventory, Uncollectable
+from scripts.migration.inventory import Inventory, Uncollectable, with_unreferenced
 from scripts.migration.model import (
     Evidence,
     Layout,
@@ -28,6 +29,7 @@ from scripts.migration.plan import (
     Observation,
     Plan,
     PlannedObject,
+    Share,
     make_plan,
     references_of,
 )
@@ -167,6 +169,57 @@ def test_the_counts_of_a_plan_add_up() -> None:
     assert counts["planned"] == sum(counts[part] for part in parts)
     assert plan.bytes_to_copy == 20
     assert plan.excluded == {"push: false": 2}
+
+
+def test_a_plan_is_told_by_revision_and_by_path() -> None:
+    listing, shared, new, lost, old = item(1, suffix=".dir"), *(item(n) for n in (2, 3, 4, 5))
+    opened = Opened(listing, (Entry("x", shared), Entry("y", new)))
+    inventory = Inventory(
+        {
+            listing: (Reference("data", "workspace"), Reference("data", "v2")),
+            shared: (Reference("a", "v1"),),
+            lost: (Reference("a", "v2"),),
+            old: (Reference("a", "0123456789"),),
+        },
+        tips=frozenset({"v1", "v2"}),
+    )
+    observed = Observation(
+        inventory,
+        by_key(listing, shared, new, old),
+        by_key(shared, new),
+        directories={listing.key: opened},
+        proofs={shared.key: PROVEN, new.key: WRONG},
+    )
+    plan = break_down(plan_of(observed), inventory)
+    assert plan.by_revision == (
+        Share("workspace", 3, present=1, to_copy=2, to_repair=1, lost=0, size_bytes=30,
+              bytes_to_copy=20),
+        Share("v1", 1, present=1, to_copy=0, to_repair=0, lost=0, size_bytes=10, bytes_to_copy=0),
+        Share("v2", 4, present=1, to_copy=2, to_repair=1, lost=1, size_bytes=40,
+              bytes_to_copy=20),
+    )  # fmt: skip
+    assert [(share.name, share.objects, share.lost) for share in plan.by_path] == [
+        ("a", 3, 1),
+        ("data", 3, 0),
+    ]
+    told = json.loads(json.dumps(plan.as_json()))
+    assert (told["schema_version"], told["can_complete"]) == (1, False)
+    assert told["counts"] == plan.counts
+    assert [(entry["object"], entry["references"]) for entry in told["lost"]] == [
+        (lost.key, [{"path": "a", "revision": "v2"}])
+    ]
+    assert [entry["object"] for entry in told["to_repair"]] == [new.key]
+    assert told["by_revision"][2]["lost"] == 1
+
+
+def test_what_no_revision_names_has_no_path_in_the_breakdown() -> None:
+    loose, listing = item(1), item(2, suffix=".dir")
+    named = item(3, size_bytes=None)
+    inventory = with_unreferenced(needs(named), (loose, listing, item(3)))
+    assert {found.key for found in inventory.references} == {loose.key, listing.key, named.key}
+    assert (inventory.references[named], len(inventory.references)) == (HERE, 3)
+    plan = break_down(plan_of(Observation(inventory, by_key(loose, listing), {})), inventory)
+    assert [share.name for share in plan.by_path] == ["a.txt"]
 
 
 @pytest.mark.parametrize("status", list(Status))

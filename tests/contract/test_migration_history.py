@@ -1,0 +1,125 @@
+"""What is read version by version is what DVC reads commit by commit."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from dvc.repo import Repo
+from dvc.repo.brancher import switch
+from dvc.repo.index import Index
+
+from scripts.migration.history import read_history
+from scripts.migration.inventory import read_inventory
+from scripts.migration.outputs import FileVersion, Reader
+from scripts.progress import SilentProgress
+from tests.contract.dvc_projects import WHO, Project, make_project, md5
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    for name, value in WHO.items():
+        monkeypatch.setenv(name, value)
+
+
+def track(project: Project, path: str, content: str) -> None:
+    name = path.rpartition("/")[2]
+    oid = md5(content.encode())
+    project.write(f"{path}.dvc", f"outs:\n- md5: {oid}\n  hash: md5\n  path: {json.dumps(name)}\n")
+
+
+def run_stage(project: Project, where: str, content: str) -> None:
+    out = f"{{path: out.txt, hash: md5, md5: {md5(content.encode())}}}"
+    project.write(f"{where}dvc.yaml", "stages:\n  s:\n    cmd: make\n    outs: [out.txt]\n")
+    project.write(
+        f"{where}dvc.lock", f"schema: '2.0'\nstages:\n  s:\n    cmd: make\n    outs: [{out}]\n"
+    )
+
+
+def make_versions(project: Project) -> None:
+    """Commits that change one thing each, all of which can change what DVC reads."""
+    track(project, "a", "a 1")
+    track(project, 'sub/dätä "x"\t', "quoted")
+    run_stage(project, "", "out 1")
+    project.commit("one")
+    track(project, "a", "a 2")
+    project.commit("a file")
+    run_stage(project, "", "out 2")
+    project.commit("a lock")
+    run_stage(project, "sub/", "out 2")
+    track(project, "sub/b", "b")
+    project.commit("a pipeline below")
+    project.write(".dvcignore", "sub/*\n!sub/dvc.*\n!sub/out.txt\n")
+    project.commit("an ignored directory")
+    project.write("sub/.dvcignore", "dvc.yaml\n")
+    project.commit("and an ignored pipeline")
+    project.write(".dvcignore", "")
+    (project.root / "sub" / ".dvcignore").unlink()
+    project.write("sub/.dvc/config", "")
+    project.commit("a project in the project")
+    (project.root / "sub" / ".dvc" / "config").unlink()
+    (project.root / "dvc.lock").unlink()
+    project.write(
+        "dvc.yaml", "vars: [v.json]\nstages:\n  s:\n    cmd: make\n    outs: ['${name}']\n"
+    )
+    for name in ("v1", "v2"):
+        project.write("v.json", f'{{"name": "{name}"}}')
+        project.commit(f"a template of {name}")
+    project.git("mv", "a.dvc", "sub/a.dvc")
+    project.commit("a move")
+    project.git("checkout", "--quiet", "-b", "side", "HEAD~3")
+    track(project, "c", "of a branch")
+    project.commit("a branch")
+    project.git("merge", "--quiet", "--no-edit", "main")
+
+
+def as_dvc_reads(repo: Repo, revision: str) -> set[tuple[str, str]]:
+    with switch(repo, revision):
+        index = Index.from_repo(repo, onerror=lambda _path, _error: None)
+        return {("/".join(out.index_key[1]), str(out.hash_info.value)) for out in index.outs}
+
+
+def as_read(files: list[FileVersion]) -> set[tuple[str, str]]:
+    outputs = [output for file in files for output in file.outputs]
+    return {(output.path, output.item.oid if output.item else "None") for output in outputs}
+
+
+@pytest.mark.parametrize("place", ["", "inside/it"])
+def test_each_commit_has_the_outputs_that_dvc_reads_there(tmp_path: Path, place: str) -> None:
+    top = make_project(tmp_path / "top" / "project")
+    project = top
+    if place:
+        project = Project(top.root / place)
+        project.root.mkdir(parents=True)
+        Repo.init(str(project.root), subdir=True).close()
+        project.git("commit", "--quiet", "--allow-empty", "--message", "a project below the top")
+    make_versions(project)
+    history = read_history(project.root, SilentProgress())
+    assert len(history.snapshots) >= 11
+    with Repo(str(project.root)) as repo:
+        reader = Reader(repo, "hdd")
+        for snapshot in history.snapshots:
+            if not snapshot.files:
+                continue
+            found = as_read(reader.read_snapshot(snapshot))
+            assert found == as_dvc_reads(repo, snapshot.revision), snapshot.label
+    assert read_inventory(project.root, "hdd", SilentProgress()).uncollectable == ()
+
+
+def test_a_commit_before_the_project_has_nothing(tmp_path: Path) -> None:
+    top = make_project(tmp_path / "top" / "project")
+    track(top, "above", "of the project above")
+    top.commit("above")
+    project = Project(top.root / "below")
+    project.root.mkdir()
+    Repo.init(str(project.root), subdir=True).close()
+    track(project, "a", "a")
+    project.commit("below")
+    found = read_inventory(project.root, "hdd", SilentProgress())
+    assert {item.oid for item in found.references} == {md5(b"a")}
+    assert found.uncollectable == ()
