@@ -377,18 +377,22 @@ def cache(
         "dry-run": "show the plan, by revision and by path, and stop",
         "json": JSON,
         "report": "also write the report to this file, inside the workspace: .html or .json",
-        "switch": "make the target the default remote, once everything is proven",
+        "switch": "then make the target the default remote, in .dvc/config",
+        "local": "likewise on this machine, at every commit: in .dvc/config.local",
+        "undo": "put back what --switch and --local changed, and stop",
         "verify": "what proves an object: evidence (the store's checksum, else a read) or read",
     }
 )
 def dvc_migrate(
     _: Context,
-    from_: str,
-    to: str,
+    from_: str = "",
+    to: str = "",
     jobs: int = 32,
     dry_run: bool = False,
     report: str = "",
     switch: bool = False,
+    local: bool = False,
+    undo: bool = False,
     verify: str = "evidence",
     scope: str = "all",
     json: bool = False,
@@ -411,6 +415,9 @@ def dvc_migrate(
         from scripts.console.recording import Recording
         from scripts.settings import read_settings
 
+        if undo:
+            console.show(view.undone_view(migration.undo_switch(ROOT)))
+            return
         settings = read_settings(ROOT)
         recording = Recording(progress)
         sample, scoped = migration.read_sample(verify), migration.read_scope(scope)
@@ -431,10 +438,9 @@ def dvc_migrate(
         if report:
             write_report(result, Path(report), recording.samples)
         result.require_complete()
-        if switch:
-            switched = view.switch_view(migration.switch_default(ROOT, result))
-            if not json:
-                console.show(switched)
+        switched = migration.switch_defaults(ROOT, result, shared=switch, local=local)
+        if not json:
+            console.show(view.switches_view(switched))
 
 
 @task(

@@ -98,7 +98,9 @@ def switch_view(switch: Switch) -> RenderableType:
         else Text(f"Default remote: {now}, as before", style="green")
     ]
     lines[0].append(f" ({switch.file})", style="dim")
-    if switch.changed and switch.is_shared:
+    if not switch.is_shared:
+        lines.append(Text("  On this machine only, at every commit", style="dim"))
+    elif switch.changed:
         lines.append(Text("  To share it: git add .dvc/config && git commit", style="dim"))
         told = "  Old commits carry their own .dvc/config; `--local` lets them find it here"
         lines.append(Text(told, style="dim"))
@@ -106,6 +108,11 @@ def switch_view(switch: Switch) -> RenderableType:
         note = f".dvc/config.local sets {switch.overridden_by} instead, on this machine only"
         lines.append(Text.assemble(("  NOTE ", "bold yellow"), note))
     return Group(*lines)
+
+
+def switches_view(switches: Iterable[Switch]) -> RenderableType:
+    """Return what each switch did; nothing if there was none."""
+    return Group(*(switch_view(switch) for switch in switches))
 
 
 def undone_view(switches: Iterable[Switch]) -> RenderableType:

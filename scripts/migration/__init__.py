@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from scripts.migration.apply import copy_objects
 from scripts.migration.audit import verify_remote
-from scripts.migration.cutover import Switch, switch_default
+from scripts.migration.cutover import Switch, switch_default, switch_defaults, undo_switch
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores
 from scripts.migration.outcome import Report
@@ -54,6 +54,8 @@ __all__ = [
     "read_sample",
     "read_scope",
     "switch_default",
+    "switch_defaults",
+    "undo_switch",
     "verify",
     "verify_remote",
 ]

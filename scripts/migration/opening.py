@@ -42,6 +42,11 @@ def open_stores(
             the other, or one is of a kind that cannot be migrated.
         AccessDenied: An S3 remote has no credentials.
     """
+    if not source or not target:
+        raise SettingsError(
+            "A migration needs two remotes, --from and --to.",
+            hint="`dvc remote list` shows them: `./inv dvc-migrate --from hdd --to s3`.",
+        )
     environ = {**os.environ, **(passed or {})}
     with open_project(root) as repo:
         configs = [remote_config(repo, name) for name in (source, target)]

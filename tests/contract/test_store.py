@@ -476,7 +476,7 @@ def test_a_disk_object_and_every_new_directory_above_it_are_on_the_disk_before_t
     item = named(b"x")
     synced: list[Path] = []
     monkeypatch.setattr(
-        os, "fsync", lambda fd: synced.append(Path(os.readlink(f"/proc/self/fd/{fd}")))
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
     )
     world.store.publish(item, [b"x"])
     shard = (world.directory / item.key).parent

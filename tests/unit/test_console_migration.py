@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from scripts.console.migration import dry_run_view, plan_view, report_view, switch_view
-from scripts.migration.cutover import Switch
+from scripts.console.migration import (
+    dry_run_view,
+    plan_view,
+    report_view,
+    switch_view,
+    switches_view,
+    undone_view,
+)
+from scripts.migration.cutover import LOCAL, Switch
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
 from scripts.migration.outcome import Report
@@ -75,7 +82,17 @@ def test_the_switch_says_what_is_left_to_do() -> None:
     text = drawn(switch_view(Switch("s3", "hdd", overridden_by="other")))
     for told in ("hdd → s3", "git add .dvc/config", ".dvc/config.local sets other instead"):
         assert told in text
+    for told in ("(.dvc/config)", "Old commits carry their own"):
+        assert told in text
     assert "as before" in drawn(switch_view(Switch("s3", "s3")))
+    local = drawn(switches_view([Switch("s3", None, level=LOCAL)]))
+    assert "none → s3 (.dvc/config.local)" in local
+    assert "On this machine only" in local
+    assert "git add" not in local
+    assert not drawn(switches_view([])).strip()
+    undone = drawn(undone_view([Switch("hdd", "s3"), Switch(None, "s3", level=LOCAL)]))
+    assert "Default remote: hdd again (.dvc/config)" in undone
+    assert "Default remote: none again (.dvc/config.local)" in undone
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:

@@ -89,7 +89,8 @@ class DiskStore:
         """Write ``item`` beside its place and rename it once ``chunks`` has ended well."""
         final = self._root / item.key
         with self._translated(item.key):
-            (self._root / _INCOMING).mkdir(parents=True, exist_ok=True)
+            _make_directory(self._root)
+            (self._root / _INCOMING).mkdir(exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(dir=self._root / _INCOMING, prefix=item.oid)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as stream:
