@@ -373,6 +373,7 @@ def cache(
         "from": "DVC remote to read from; it is never written to",
         "to": "DVC remote to fill",
         "scope": "what moves: workspace, heads (of branches and tags), all (history) or store",
+        "heal-from": "another DVC remote to look into for what the source and the cache lack",
         "jobs": "objects in flight at once",
         "dry-run": "show the plan, by revision and by path, and stop",
         "json": JSON,
@@ -396,6 +397,7 @@ def dvc_migrate(
     verify: str = "evidence",
     scope: str = "all",
     json: bool = False,
+    heal_from: str = "",
 ) -> None:
     """Copy all DVC data to another remote, and prove it.
 
@@ -422,6 +424,7 @@ def dvc_migrate(
         recording = Recording(progress)
         sample, scoped = migration.read_sample(verify), migration.read_scope(scope)
         stores = migration.open_stores(ROOT, from_, to, settings.passed)
+        stores = migration.with_healers(stores, heal_from, settings.passed)
         planned = migration.plan_migration(
             stores, scope=scoped, jobs=jobs, progress=recording, sample=sample
         )

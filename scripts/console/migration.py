@@ -38,6 +38,10 @@ def plan_view(plan: Plan) -> RenderableType:
     _figure(table, counts["to_copy"], "to copy", bytes_text(plan.bytes_to_copy))
     if counts["to_repair"]:
         _figure(table, counts["to_repair"], "to repair", "of these: wrong bytes in the target")
+    for place, count in plan.healed_from.items():
+        _figure(
+            table, count, "to heal", f"of these: read from {place}, as {plan.source} lacks them"
+        )
     lost = [planned for planned in plan.objects if planned.status is not None]
     for status, style in _STYLES.items():
         if counts[status.value]:

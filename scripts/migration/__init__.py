@@ -31,6 +31,7 @@ from __future__ import annotations
 from scripts.migration.apply import copy_objects
 from scripts.migration.audit import verify_remote
 from scripts.migration.cutover import Switch, switch_default, switch_defaults, undo_switch
+from scripts.migration.heal import with_healers
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores
 from scripts.migration.outcome import Report
@@ -58,4 +59,5 @@ __all__ = [
     "undo_switch",
     "verify",
     "verify_remote",
+    "with_healers",
 ]

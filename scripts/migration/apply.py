@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scripts.migration.heal import origins
 from scripts.migration.model import Evidence, Outcome, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.plan import Action
@@ -16,11 +17,12 @@ from scripts.progress import SilentProgress
 from scripts.report import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scripts.migration.model import StoredObject
     from scripts.migration.opening import Stores
     from scripts.migration.plan import Plan, PlannedObject
+    from scripts.migration.store import Source
     from scripts.progress import Phase, Progress
 
 _FAILURES_IN_A_ROW = 40
@@ -50,7 +52,7 @@ def copy_objects(
         told = count_text(cleaned, "unfinished object")
         progress.say(f"{stores.target.name}: {told} of a run that was killed removed")
     repairs = (entry.item.key for entry in plan.objects if entry.action is Action.REPAIR)
-    work = _Work(stores, jobs, frozenset(repairs))
+    work = _Work(stores, jobs, frozenset(repairs), origins(stores, plan))
     done = {planned.item.key: _settled(planned) for planned in plan.objects}
     files = [planned.item for planned in plan.to_copy if not planned.item.is_directory]
     lists = [planned.item for planned in plan.to_copy if planned.item.is_directory]
@@ -68,8 +70,11 @@ def copy_objects(
 class _Work:
     """Copies sets of objects, and gives up when nothing succeeds any more."""
 
-    def __init__(self, stores: Stores, jobs: int, repairs: frozenset[str]) -> None:
+    def __init__(
+        self, stores: Stores, jobs: int, repairs: frozenset[str], origins: Mapping[str, Source]
+    ) -> None:
         self._stores = stores
+        self._origins = origins
         self._jobs = jobs
         self._repairs = repairs
         self._lock = threading.Lock()
@@ -92,7 +97,8 @@ class _Work:
         if self._failures >= _FAILURES_IN_A_ROW:
             reason = f"not tried: {_FAILURES_IN_A_ROW} objects had failed in a row"
             return Outcome(item, Status.FAILED, reason=reason)
-        source, target = self._stores.source, self._stores.target
+        source = self._origins.get(item.key, self._stores.source)
+        target = self._stores.target
         (outcome,) = copy_shard(
             [item], source, target,
             stop=stop, advance=phase.advance, repairs=self._repairs,

@@ -9,11 +9,12 @@ from scripts.report import count_text
 if TYPE_CHECKING:
     from scripts.migration.history import History
     from scripts.migration.inventory import Inventory
+    from scripts.migration.plan import Plan
     from scripts.migration.scope import Scope
 
 
 def tell_notes(
-    source: str,
+    plan: Plan,
     inventory: Inventory,
     history: History | None,
     scope: Scope,
@@ -23,13 +24,19 @@ def tell_notes(
     """Return the notes of a plan.
 
     Args:
-        source: The remote that is read, by name.
+        plan: What is to be done.
         inventory: What the revisions need in it.
         history: The revisions that were read; ``None`` if the project is not in git.
         scope: Which revisions count.
         has_run_cache: Whether a run-cache lies in the source.
     """
+    source = plan.source
     notes = _left_out(history, scope)
+    notes += [
+        f"{count_text(count, 'object')} that {source} lacks are read from {place}, and healed in "
+        f"{plan.target} only."
+        for place, count in plan.healed_from.items()
+    ]
     if has_run_cache:
         notes.append(
             f"{source} holds a run-cache (runs/), which is not migrated; "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scripts.migration.breakdown import break_down
 from scripts.migration.directories import open_directories
+from scripts.migration.heal import Healers
 from scripts.migration.history import History, read_history
 from scripts.migration.inventory import read_inventory, with_unreferenced
 from scripts.migration.notes import tell_notes
@@ -19,6 +20,9 @@ from scripts.migration.scope import Scope
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.migration.model import Proof, StoredObject
     from scripts.migration.opening import Stores
     from scripts.progress import Progress
 
@@ -63,13 +67,29 @@ def plan_migration(
         jobs=jobs,
         progress=progress,
     )
+    healers = Healers(stores, jobs=jobs, progress=progress)
+    directories.update(
+        healers.open_directories(
+            opened.directory
+            for key, opened in directories.items()
+            if opened.status is not None and key not in source
+        )
+    )
     wanted = references_of(inventory, directories)
     proofs = prove_objects(
         (item for item in wanted if item.key in target), stores.target, target,
         jobs=jobs, progress=progress, name="proving what is present", sample=sample,
     )  # fmt: skip
-    observed = Observation(inventory, source, target, directories, proofs)
+    healing = healers.find(
+        item for item in wanted if item.key not in source and not _is_proven(item, proofs)
+    )
+    looked_into = tuple(healer.name for healer in stores.healers)
+    observed = Observation(inventory, source, target, directories, proofs, healing, looked_into)
     plan = make_plan(observed, stores.source.name, stores.target.name, started_s)
     has_run_cache = stores.source.holds_run_cache()
-    notes = tell_notes(plan.source, inventory, history, scope, has_run_cache=has_run_cache)
+    notes = tell_notes(plan, inventory, history, scope, has_run_cache=has_run_cache)
     return break_down(replace(plan, notes=notes), inventory)
+
+
+def _is_proven(item: StoredObject, proofs: Mapping[str, Proof]) -> bool:
+    return item.key in proofs and proofs[item.key].evidence.is_proof

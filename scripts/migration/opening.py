@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stores:
-    """The project at ``root`` and its two remotes; the source cannot be written through this."""
+    """The project at ``root`` and its two remotes; the source cannot be written through this.
+
+    In ``healers`` is looked, in their order, for what the source lacks.
+    """
 
     root: Path
     source: Source
     target: Store
+    healers: tuple[Source, ...] = ()
 
 
 def open_stores(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ class PlannedObject:
     """An object that revisions need, and what is to be done with it.
 
     ``item`` is the object as the source lists it. With ``Action.NONE`` nothing can be done:
-    ``status`` and ``reason`` say why.
+    ``status`` and ``reason`` say why. ``read_from`` names where it is read if the source lacks it.
     """
 
     item: StoredObject
@@ -42,6 +43,15 @@ class PlannedObject:
     status: Status | None = None
     reason: str = ""
     references: tuple[Reference, ...] = ()
+    read_from: str = ""
+
+
+@dataclass(frozen=True)
+class Healing:
+    """Where an object is that the source lacks: as ``place`` lists it, its bytes being right."""
+
+    item: StoredObject
+    place: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,8 @@ class Observation:
     target: Mapping[str, StoredObject]
     directories: Mapping[str, Opened] = field(default_factory=dict)
     proofs: Mapping[str, Proof] = field(default_factory=dict)
+    healing: Mapping[str, Healing] = field(default_factory=dict)
+    looked_into: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,10 +122,15 @@ class Plan:
 
     @property
     def to_copy(self) -> tuple[PlannedObject, ...]:
-        """The objects whose bytes will be read from the source."""
+        """The objects whose bytes will be read, from the source or where they are healed from."""
         return tuple(
             planned for planned in self.objects if planned.action in (Action.COPY, Action.REPAIR)
         )
+
+    @property
+    def healed_from(self) -> dict[str, int]:
+        """How many objects that the source lacks are read from where else, by place."""
+        return dict(Counter(entry.read_from for entry in self.objects if entry.read_from))
 
     @property
     def can_complete(self) -> bool:
@@ -122,15 +139,15 @@ class Plan:
 
     @property
     def bytes_to_copy(self) -> int:
-        """How many bytes will be read from the source."""
+        """How many bytes these are, as far as a listing has them."""
         return sum(planned.item.size_bytes or 0 for planned in self.to_copy)
 
     @property
     def counts(self) -> dict[str, int]:
         """``planned`` = ``present`` + ``to_copy`` + ``corrupt`` + ``missing`` + ``failed``.
 
-        ``to_repair`` is a part of ``to_copy``; ``corrupt`` counts directory lists only, as files
-        are first read when they are copied.
+        ``to_repair`` and ``to_heal`` are parts of ``to_copy``; ``corrupt`` counts directory lists
+        only, as files are first read when they are copied.
         """
         actions = [planned.action for planned in self.objects]
         states = [planned.status for planned in self.objects]
@@ -139,6 +156,7 @@ class Plan:
             "present": actions.count(Action.KEEP),
             "to_copy": actions.count(Action.COPY) + actions.count(Action.REPAIR),
             "to_repair": actions.count(Action.REPAIR),
+            "to_heal": sum(bool(planned.read_from) for planned in self.objects),
             "corrupt": states.count(Status.CORRUPT),
             "missing": states.count(Status.MISSING),
             "failed": states.count(Status.FAILED),
@@ -153,6 +171,7 @@ class Plan:
             "can_complete": self.can_complete,
             "counts": self.counts,
             "bytes_to_copy": self.bytes_to_copy,
+            "healed_from": self.healed_from,
             "revisions": self.revisions,
             "excluded": dict(self.excluded),
             "notes": list(self.notes),
@@ -244,8 +263,14 @@ def _decide(
             listed or item, Action.NONE, status=opened.status, reason=opened.reason,
             references=places,
         )  # fmt: skip
+    healing = observed.healing.get(item.key) if listed is None else None
+    if healing is not None:
+        action = Action.COPY if in_target is None else Action.REPAIR
+        return PlannedObject(
+            healing.item, action, reason=proof.reason, references=places, read_from=healing.place
+        )
     if listed is None:
-        reason = "it is not in the source"
+        reason = ", nor in ".join(("it is not in the source", *observed.looked_into))
         if in_target is not None:
             reason += f", and in the target {proof.reason or 'it is not proven'}"
         return PlannedObject(

@@ -162,7 +162,7 @@ def test_the_counts_of_a_plan_add_up() -> None:
     plan = plan_of(observed)
     counts = plan.counts
     assert counts == {
-        "planned": 5, "present": 1, "to_copy": 2, "to_repair": 1,
+        "planned": 5, "present": 1, "to_copy": 2, "to_repair": 1, "to_heal": 0,
         "corrupt": 1, "missing": 1, "failed": 0,
     }  # fmt: skip
     parts = ("present", "to_copy", "corrupt", "missing", "failed")
