@@ -369,6 +369,7 @@ def cache(
 
 
 @task(
+    auto_shortflags=False,  # -h is for help, not for --heal-from
     help={
         "from": "DVC remote to read from; it is never written to",
         "to": "DVC remote to fill",
