@@ -97,8 +97,8 @@ def test_secrets_reach_a_command_inside_and_nothing_else(workspace: Workspace) -
         ["docker", "logs", workspace.container_id()],
     ):
         assert PLANTED not in said(process.run(command))
-    for file in (workspace.root / ".slipway").iterdir():
-        assert PLANTED not in file.read_text()
+    for file in (workspace.root / ".slipway").rglob("*"):
+        assert not file.is_file() or PLANTED not in file.read_text(errors="replace")
 
 
 def test_certificates_are_trusted_and_not_baked_in(workspace: Workspace) -> None:
