@@ -383,7 +383,7 @@ def cache(
         "local": "likewise on this machine, at every commit: in .dvc/config.local",
         "undo": "put back what --switch and --local changed, and stop",
         "verify": "what proves an object: evidence (the store's checksum, else a read) or read",
-    }
+    },
 )
 def dvc_migrate(
     _: Context,
@@ -441,7 +441,7 @@ def dvc_migrate(
         console.show_result(result, view.report_view, as_json=json)
         if report:
             write_report(result, Path(report), recording.samples)
-        result.require_complete()
+        migration.remember_complete(ROOT, stores, result)
         switched = migration.switch_defaults(ROOT, result, shared=switch, local=local)
         if not json:
             console.show(view.switches_view(switched))
@@ -493,6 +493,58 @@ def dvc_verify(
         if report:
             write_json(Path(report), result.as_json())
         result.require_complete()
+
+
+@task(
+    help={
+        "from": "DVC remote to delete from",
+        "to": "DVC remote that must have everything",
+        "verify": "what proves an object: evidence (the store's checksum, else a read) or read",
+        "jobs": "objects in flight at once",
+        "dry-run": "show what would be deleted and stop",
+        "yes": "delete without asking",
+        "json": JSON,
+    }
+)
+def dvc_prune_source(
+    _: Context,
+    from_: str,
+    to: str,
+    verify: str = "evidence",
+    jobs: int = 32,
+    dry_run: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Delete from a remote what a migration has moved, once all is proven again.
+
+    Needs a complete `dvc-migrate` between the two within the last day. Unless everything that
+    any revision needs is proven at the target, nothing is deleted.
+
+    Example: ./inv dvc-prune-source --from hdd --to s3 --dry-run
+    """
+    from scripts.container import inside
+
+    with exit_on_error(), console.progress() as progress:
+        inside.hand_over_task(ROOT, "dvc-prune-source")
+        from scripts import migration
+        from scripts.console import pruning as view
+        from scripts.settings import read_settings
+
+        passed = read_settings(ROOT).passed
+        sample = migration.read_sample(verify)
+        stores = migration.open_stores(ROOT, from_, to, passed)
+        migration.require_recent(ROOT, stores)
+        migration.require_switched(ROOT, from_)
+        planned = migration.plan_migration(stores, jobs=jobs, progress=progress, sample=sample)
+        pruning = migration.plan_prune(planned, stores, progress)
+        if dry_run or not pruning.items:
+            console.show_result(pruning, view.dry_run_view, as_json=json)
+            return
+        view.require_consent(pruning, console.confirming(yes=yes))
+        source = migration.open_writable(ROOT, from_, passed)
+        migration.prune_source(pruning, source, stores.target, jobs=jobs, progress=progress)
+        console.show_result(pruning, view.pruned_view, as_json=json)
 
 
 @task(help={"yes": YES})

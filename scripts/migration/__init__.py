@@ -11,7 +11,8 @@
 
 What holds at any moment, however a run ends:
 
-1. The source is never written to. No DVC object database is opened on it, as those delete objects
+1. A migration never writes to the source (only :mod:`~scripts.migration.prune`, a command of its
+   own, deletes there). No DVC object database is opened on it, as those delete objects
    that they take for damaged; :class:`~scripts.migration.store.ReadOnly` has no writing half.
 2. A ``.dir`` object is published only after every file that it names is proven in the target.
 3. An object becomes visible in the target only after its check: the check is the last step of the
@@ -30,12 +31,20 @@ from __future__ import annotations
 
 from scripts.migration.apply import copy_objects
 from scripts.migration.audit import verify_remote
-from scripts.migration.cutover import Switch, switch_default, switch_defaults, undo_switch
+from scripts.migration.cutover import (
+    Switch,
+    require_switched,
+    switch_default,
+    switch_defaults,
+    undo_switch,
+)
 from scripts.migration.heal import with_healers
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
-from scripts.migration.opening import Stores, open_remote, open_stores
+from scripts.migration.opening import Stores, open_remote, open_stores, open_writable
 from scripts.migration.outcome import Report
 from scripts.migration.plan import Plan
+from scripts.migration.prune import Pruning, plan_prune, prune_source
+from scripts.migration.record import remember_complete, require_recent
 from scripts.migration.sample import Sample, read_sample
 from scripts.migration.scope import Scope, read_scope
 from scripts.migration.verify import verify
@@ -43,6 +52,7 @@ from scripts.migration.verify import verify
 __all__ = [
     "DEFAULT_JOBS",
     "Plan",
+    "Pruning",
     "Report",
     "Sample",
     "Scope",
@@ -51,9 +61,15 @@ __all__ = [
     "copy_objects",
     "open_remote",
     "open_stores",
+    "open_writable",
     "plan_migration",
+    "plan_prune",
+    "prune_source",
     "read_sample",
     "read_scope",
+    "remember_complete",
+    "require_recent",
+    "require_switched",
     "switch_default",
     "switch_defaults",
     "undo_switch",

@@ -104,6 +104,21 @@ def switch_defaults(root: Path, report: Report, *, shared: bool, local: bool) ->
     return tuple(switch_default(root, report, local=own) for wanted, own in asked if wanted)
 
 
+def require_switched(root: Path, source: str) -> None:
+    """Do nothing unless ``source`` is still the default remote of this machine.
+
+    Raises:
+        SettingsError: It is, so `dvc pull` would go on looking there.
+    """
+    with open_project(root) as repo:
+        default = repo.config["core"].get("remote")
+    if default == source.lower():
+        raise SettingsError(
+            f"'{source}' is still the default remote, so `dvc pull` would look there in vain.",
+            hint="Switch first: `./inv dvc-migrate ... --switch`, or `dvc remote default NAME`.",
+        )
+
+
 def undo_switch(root: Path) -> tuple[Switch, ...]:
     """Put back what the switches changed, in each file that one changed.
 

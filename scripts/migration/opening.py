@@ -74,6 +74,11 @@ def open_remote(root: Path, name: str, passed: Mapping[str, str] | None = None) 
             or there is no default remote.
         AccessDenied: An S3 remote has no credentials.
     """
+    return ReadOnly(open_writable(root, name, passed))
+
+
+def open_writable(root: Path, name: str, passed: Mapping[str, str] | None = None) -> Store:
+    """Open one DVC remote that is there; takes and raises what :func:`open_remote` does."""
     with open_project(root) as repo:
         name = name or str(repo.config["core"].get("remote") or "")
         if not name:
@@ -83,7 +88,7 @@ def open_remote(root: Path, name: str, passed: Mapping[str, str] | None = None) 
             )
         config = remote_config(repo, name)
     environ = {**os.environ, **(passed or {})}
-    return ReadOnly(_open(name.lower(), config, environ, may_be_new=False))
+    return _open(name.lower(), config, environ, may_be_new=False)
 
 
 def _open(
@@ -125,5 +130,6 @@ def _place(config: Mapping[str, Any]) -> str:
     """Return what two remotes share if and only if they are one place."""
     url = str(config["url"])
     if "://" in url and not url.startswith("file://"):
-        return f"{config.get('endpointurl', '')} {url.rstrip('/')}"
+        endpoint = str(config.get("endpointurl", "")).rstrip("/")
+        return f"{endpoint} {url.rstrip('/')}"
     return os.path.realpath(url.removeprefix("file://"))

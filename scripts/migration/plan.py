@@ -102,6 +102,7 @@ class Plan:
         revisions: How many revisions were read, the workspace among them.
         excluded: How many outputs are rightly not in the source, by verdict.
         uncollectable: Revisions of which it is not known what they need.
+        pinned: How many outputs name the source themselves, so that DVC goes on reading them there.
         notes: What a person should know beside that.
         by_revision: The share of each revision at which a ref stands, and of the workspace.
         by_path: The share of each output.
@@ -115,6 +116,7 @@ class Plan:
     revisions: int = 0
     excluded: Mapping[str, int] = field(default_factory=dict)
     uncollectable: tuple[Uncollectable, ...] = ()
+    pinned: int = 0
     notes: tuple[str, ...] = ()
     by_revision: tuple[Share, ...] = ()
     by_path: tuple[Share, ...] = ()
@@ -245,6 +247,7 @@ def make_plan(observed: Observation, source: str, target: str, started_s: float 
         revisions=observed.inventory.revisions,
         excluded={verdict.value: n for verdict, n in observed.inventory.excluded.items()},
         uncollectable=observed.inventory.uncollectable,
+        pinned=observed.inventory.pinned,
         started_s=started_s,
     )
 

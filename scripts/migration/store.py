@@ -74,6 +74,9 @@ class Store(Source, Protocol):
         prove. A store that cannot tell replaces it.
         """
 
+    def remove(self, item: StoredObject) -> None:
+        """Remove ``item``; do nothing if it is not there. For ``prune.py`` alone."""
+
     def clean(self) -> int:
         """Remove what killed writers left over; return how many.
 

@@ -248,6 +248,15 @@ def test_a_listed_checksum_tells_the_bytes_that_are_kept_not_those_of_the_name(
     assert listed.checksum in {None, truth}
 
 
+def test_what_is_removed_is_gone_and_nothing_else(world: World) -> None:
+    gone, stays = named(b"gone"), named(b"stays", Layout.LEGACY)
+    for item, content in ((gone, b"gone"), (stays, b"stays")):
+        world.store.publish(item, [content])
+    world.store.remove(gone)
+    world.store.remove(gone)
+    assert world.keys() == [stays.key]
+
+
 def test_a_missing_object_says_so(world: World) -> None:
     world.store.publish(named(b"other"), [b"other"])
     with pytest.raises(ObjectMissing):

@@ -109,6 +109,11 @@ class DiskStore:
             raise
         return True
 
+    def remove(self, item: StoredObject) -> None:
+        """Remove ``item``."""
+        with self._translated(item.key):
+            (self._root / item.key).unlink(missing_ok=True)
+
     def clean(self) -> int:
         """Remove the files of writers that are gone."""
         incoming = self._root / _INCOMING

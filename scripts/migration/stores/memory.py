@@ -55,6 +55,11 @@ class MemoryStore:
             self.contents[item.key] = content
         return True
 
+    def remove(self, item: StoredObject) -> None:
+        """Remove ``item``."""
+        with self._lock:
+            self.contents.pop(item.key, None)
+
     def clean(self) -> int:
         """Remove nothing: nothing is ever left over."""
         return 0

@@ -8,6 +8,7 @@ import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from scripts.errors import ObjectMissing
 from scripts.migration.model import Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
@@ -161,6 +162,16 @@ class S3Store:
                 return True
         obstore.put(self._bucket, key, content, use_multipart=False)
         return True
+
+    def remove(self, item: StoredObject) -> None:
+        """Remove ``item``; a bucket with versions keeps its bytes until they expire."""
+        import obstore  # noqa: PLC0415
+
+        try:
+            with translated(self.place, self.name, item.key):
+                obstore.delete(self._bucket, item.key)
+        except ObjectMissing:
+            return  # some servers say so; it is what was wanted
 
     def clean(self) -> int:
         """Abort the unfinished uploads that were there before this store wrote anything.

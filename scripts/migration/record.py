@@ -1,0 +1,64 @@
+"""Which migrations were complete, and when: remembered in ``.slipway/migrations.json``."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from scripts.errors import SettingsError
+from scripts.report import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scripts.migration.opening import Stores
+    from scripts.migration.outcome import Report
+
+_MEMORY = ".slipway/migrations.json"
+DAY_S = 24 * 60 * 60
+
+
+def remember_complete(root: Path, stores: Stores, report: Report) -> None:
+    """Remember that a migration was complete just now.
+
+    Raises:
+        MigrationIncomplete: It was not.
+    """
+    report.require_complete()
+    write_json(root / _MEMORY, {**_recall(root), _way(stores): {"ended_at_s": time.time()}})
+
+
+def require_recent(root: Path, stores: Stores) -> None:
+    """Do nothing if a migration between exactly these two places was complete within a day.
+
+    Raises:
+        SettingsError: None was, or the file that would say so cannot be read.
+    """
+    ended_at_s = _recall(root).get(_way(stores), {}).get("ended_at_s")
+    if ended_at_s is None or not 0 <= time.time() - ended_at_s < DAY_S:
+        source, target = stores.source.name, stores.target.name
+        raise SettingsError(
+            f"No migration from '{source}' to '{target}' was complete within the last day.",
+            hint=f"Run `./inv dvc-migrate --from {source} --to {target}` first; it is quick when "
+            "all is there.",
+        )
+
+
+def _way(stores: Stores) -> str:
+    """Return the two places beside the names: a name can come to mean another place."""
+    return " → ".join(f"{end.name} ({end.place})" for end in (stores.source, stores.target))
+
+
+def _recall(root: Path) -> dict[str, Any]:
+    path = root / _MEMORY
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{path} cannot be read, so it is not known which migrations were complete.",
+            hint="Remove it, and run the migration once more.",
+        ) from error
+    return content
