@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scripts.migration.history import History, read_history
 from scripts.migration.model import Reference, StoredObject
 from scripts.migration.outputs import FileVersion, Output, Reader, Verdict, reason_of
-from scripts.migration.project import open_project
+from scripts.migration.project import has_history, open_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,9 +112,11 @@ def read_inventory(
 
     Raises:
         SettingsError: ``root`` is no DVC project.
-        ToolError: git is missing or failed.
+        ToolError: git is missing or failed, or does not open the history.
     """
-    history = read_history(root, progress) if history is None else history
+    if history is None:
+        in_git = has_history(root, visiting=visiting)
+        history = read_history(root, progress) if in_git else History()
     found = _Collection()
     total = len(history.snapshots) + 1
     with (

@@ -53,14 +53,18 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
         repo.close()
 
 
-def has_history(root: Path) -> bool:
+def has_history(root: Path, *, visiting: bool = False) -> bool:
     """Return whether git keeps the project's history; a project may do without (`--no-scm`).
+
+    Args:
+        root: The project's directory.
+        visiting: Whether nothing may be written there.
 
     Raises:
         SettingsError: ``root`` is no DVC project.
         ToolError: git does not open it though it should: its history would be passed over.
     """
-    with open_project(root) as repo:
+    with open_project(root, visiting=visiting) as repo:
         if repo.config["core"].get("no_scm", False):
             return False
     answer = run(["git", "rev-parse", "--git-dir"], cwd=root, check=False)

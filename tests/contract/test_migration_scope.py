@@ -8,9 +8,10 @@ import pytest
 
 from scripts.errors import MigrationIncomplete, SettingsError, ToolError
 from scripts.migration import Plan, copy_objects, open_stores, plan_migration, verify
+from scripts.migration.inventory import read_inventory
 from scripts.migration.model import Status
-from scripts.migration.project import has_history
 from scripts.migration.scope import Scope, list_commits, read_scope
+from scripts.progress import SilentProgress
 from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def test_a_history_that_cannot_be_read_is_not_passed_over(
     else:
         monkeypatch.setenv("GIT_DIR", str(project.root / "elsewhere"))
     with pytest.raises(ToolError, match=r"git history of .* cannot be read") as caught:
-        has_history(project.root)
+        read_inventory(project.root, "hdd", SilentProgress())
     assert (caught.value.exit_code, "core.no_scm" in caught.value.hint) == (3, True)
 
 
