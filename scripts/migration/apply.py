@@ -43,10 +43,13 @@ def copy_objects(
         progress: Where to tell what is going on.
 
     Raises:
+        AccessDenied: The target may not be written to; nothing was copied.
         StoreError: The target cannot be listed, or stopped answering while files were proven.
             A single object's failure is an outcome instead.
     """
     progress = progress or SilentProgress()
+    if plan.to_copy:
+        stores.target.require_writable()
     cleaned = stores.target.clean()
     if cleaned:
         told = count_text(cleaned, "unfinished object")

@@ -74,6 +74,14 @@ class Store(Source, Protocol):
         prove. A store that cannot tell replaces it.
         """
 
+    def require_writable(self) -> None:
+        """Do nothing if objects may be written, as far as can be told without writing one.
+
+        Raises:
+            AccessDenied: They may not.
+            StoreError: Nothing can be written for another reason.
+        """
+
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``; do nothing if it is not there. For ``prune.py`` alone."""
 

@@ -7,13 +7,13 @@ import os
 import random
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 import botocore.session
 import pytest
 from obstore.store import S3Store as Bucket
 
-from scripts.errors import Corrupted, ObjectMissing, StoreUnavailable
+from scripts.errors import AccessDenied, Corrupted, ObjectMissing, StoreUnavailable
 from scripts.migration.model import Evidence, Layout, Proof, Status, StoredObject
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.store import CHUNK_BYTES, Store
@@ -257,6 +257,13 @@ def test_what_is_removed_is_gone_and_nothing_else(world: World) -> None:
     assert world.keys() == [stays.key]
 
 
+def test_asking_whether_a_store_can_be_written_leaves_nothing(world: World) -> None:
+    world.store.require_writable()
+    world.store.clean()
+    assert world.keys() == []
+    assert world.leftovers() == []
+
+
 def test_a_missing_object_says_so(world: World) -> None:
     world.store.publish(named(b"other"), [b"other"])
     with pytest.raises(ObjectMissing):
@@ -437,16 +444,31 @@ def test_uploads_that_a_killed_run_left_are_aborted_and_others_are_not(bucket: s
     assert world.store.clean() == 0  # begun after this run: another's, who is at work
 
 
-@pytest.mark.needs("s3")
-def test_who_may_not_list_uploads_migrates_all_the_same(bucket: str) -> None:
-    stranger = botocore.session.Session().create_client(
+def stranger() -> Any:
+    """A client whom the server refuses everything."""
+    return botocore.session.Session().create_client(
         "s3",
         endpoint_url=s3_server.endpoint(),
         region_name="us-east-1",
         aws_access_key_id="nobody",
         aws_secret_access_key="nothing",
     )
-    assert Uploads(bucket, "", lambda: stranger).abort_all() == 0
+
+
+@pytest.mark.needs("s3")
+def test_who_may_not_list_uploads_migrates_all_the_same(bucket: str) -> None:
+    assert Uploads(bucket, "", stranger).abort_all() == 0
+
+
+@pytest.mark.needs("s3")
+def test_a_bucket_that_may_not_be_written_is_told_once(bucket: str) -> None:
+    world = S3World(bucket)
+    store = S3Store("s3", world.store.place, world.client, Uploads(bucket, "", stranger))
+    with pytest.raises(AccessDenied, match="refuses to be written to") as caught:
+        store.require_writable()
+    assert "s3:PutObject" in caught.value.hint
+    nowhere = Uploads(f"{bucket}-is-not-there", "", s3_server.client)
+    assert not nowhere.is_refused()
 
 
 @pytest.mark.needs("s3")

@@ -187,6 +187,21 @@ def test_verify_wants_one_outcome_for_each_planned_object() -> None:
         verify(plan, (), stores)
 
 
+def test_a_target_that_may_not_be_written_ends_the_copying_before_it_begins() -> None:
+    class Closed(Recording):
+        def require_writable(self) -> None:
+            raise AccessDenied("closed")
+
+    source, target = MemoryStore("hdd"), Closed()
+    plan, stores = observe(source, target, keep(source, b"x"))
+    with pytest.raises(AccessDenied, match="closed"):
+        copy_objects(plan, stores)
+    assert target.order == []
+    target.contents.update(source.contents)
+    nothing_to_do, stores = observe(source, target, keep(source, b"x"))
+    assert verify(nothing_to_do, copy_objects(nothing_to_do, stores), stores).complete
+
+
 def test_a_store_that_is_gone_is_not_asked_for_every_object() -> None:
     class Full(MemoryStore):
         asked = 0

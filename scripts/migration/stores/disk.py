@@ -109,6 +109,14 @@ class DiskStore:
             raise
         return True
 
+    def require_writable(self) -> None:
+        """Make a file where objects are written, and remove it."""
+        with self._translated(""):
+            _make_directory(self._root)
+            incoming = self._root / _INCOMING
+            incoming.mkdir(exist_ok=True)
+            tempfile.TemporaryFile(dir=incoming).close()
+
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""
         with self._translated(item.key):

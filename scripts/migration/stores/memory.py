@@ -55,6 +55,9 @@ class MemoryStore:
             self.contents[item.key] = content
         return True
 
+    def require_writable(self) -> None:
+        """Do nothing: memory can be written."""
+
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""
         with self._lock:

@@ -8,7 +8,7 @@ import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import ObjectMissing
+from scripts.errors import AccessDenied, ObjectMissing
 from scripts.migration.model import Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
@@ -162,6 +162,14 @@ class S3Store:
                 return True
         obstore.put(self._bucket, key, content, use_multipart=False)
         return True
+
+    def require_writable(self) -> None:
+        """Begin an upload and abort it: that needs the right to write, and nothing is written."""
+        if self._uploads is not None and self._uploads.is_refused():
+            raise AccessDenied(
+                f"{self.name} ({self.place}): the store refuses to be written to.",
+                hint="The keys need the right to put objects there (s3:PutObject).",
+            )
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``; a bucket with versions keeps its bytes until they expire."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable
 
-from scripts.migration.model import object_at
+from scripts.migration.model import StoredObject, object_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PROBE = StoredObject("0" * 32)
+"""The key of an object, so that what a killed probe leaves over is found by the next run."""
 
 
 class Uploads:
@@ -26,6 +29,24 @@ class Uploads:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._connect = connect
+
+    def is_refused(self) -> bool:
+        """Return whether the store says that uploads may not be begun here.
+
+        Any other trouble is for the first object to tell.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        where = {"Bucket": self._bucket, "Key": f"{self._prefix}{_PROBE.key}"}
+        try:
+            client = self._connect()
+            begun = client.create_multipart_upload(**where)
+            client.abort_multipart_upload(**where, UploadId=begun["UploadId"])
+        except ClientError as error:
+            return error.response["ResponseMetadata"]["HTTPStatusCode"] in {401, 403}
+        except BotoCoreError:
+            return False
+        return False
 
     def abort_all(self) -> int:
         """Abort each, and return how many.
