@@ -28,7 +28,7 @@ ENVIRONMENT = {
 }
 VERSIONS = ("v1", "main", "experiment")
 """A tag and two branches, in the order in which they are made."""
-_OWN = {".git", ".dvc"}
+_OWN = {".git", ".dvc", ".slipway"}
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -81,7 +81,7 @@ def build_history(root: Path) -> dict[str, Mapping[str, str]]:
 
 
 def digests(root: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below ``root`` but git's and DVC's own, by its path."""
+    """Return the SHA-256 of every file below ``root`` by its path; not git's, DVC's and our own."""
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))

@@ -271,7 +271,7 @@ def test_remotes_that_cannot_be_migrated_are_refused(
     remotes(
         project,
         {
-            "alias": {"url": "../../work/../hdd/"},
+            "alias": {"url": "../../elsewhere/../hdd/"},
             "inner": {"url": "../../hdd/inner"},
             "gs": {"url": "gs://bucket/x"},
             "versioned": {"url": "s3://bucket/x", "version_aware": "true"},
