@@ -92,20 +92,26 @@ def test_a_migration_from_the_host_is_planned_copied_proven_and_switched(
     assert json.loads((migrated.root / "report.json").read_text())["counts"]["copied"] == 0
 
 
-def test_a_lost_object_is_named_and_the_exit_code_says_so(migrated: Workspace) -> None:
+def test_a_lost_object_is_healed_from_the_cache_or_named(migrated: Workspace) -> None:
     objects = sorted((migrated.root / "hdd" / "files" / "md5").rglob("*"))
     lost = next(path for path in objects if path.is_file() and not path.name.endswith(".dir"))
     inside(migrated, "dvc remote add -q -f other s3://slipway-demo/other; "
            f"dvc remote modify -q other endpointurl {DEMO_ENDPOINT}; "
            "dvc remote modify -q other region us-east-1")  # fmt: skip
     kept = lost.read_bytes()
+    cached = migrated.root / ".dvc" / "cache" / lost.relative_to(migrated.root / "hdd")
     lost.unlink()
+    cached.rename(migrated.root / "cached")
     try:
         done = migrated.inv("dvc-migrate", "--from", "hdd", "--to", "other")
+        assert done.returncode == 6
+        assert "1 missing" in said(done)
+        (migrated.root / "cached").rename(cached)
+        healed = migrated.inv("dvc-migrate", "--from", "hdd", "--to", "other")
+        assert healed.returncode == 0, said(healed)
+        assert "1 to heal" in said(healed)
     finally:
         lost.write_bytes(kept)
-    assert done.returncode == 6
-    assert "1 missing" in said(done)
     assert migrated.inv("dvc-migrate", "--from", "hdd", "--to", "other").returncode == 0
 
 
