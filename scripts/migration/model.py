@@ -22,6 +22,9 @@ class Layout(Enum):
     LEGACY = ""
 
 
+LAYOUTS = frozenset(Layout)
+
+
 @dataclass(frozen=True)
 class StoredObject:
     """An object of a DVC remote.

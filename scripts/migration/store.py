@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from scripts.migration.model import LAYOUTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scripts.migration.model import StoredObject
+    from scripts.migration.model import Layout, StoredObject
 
 CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
@@ -41,6 +43,31 @@ class Source(Protocol):
 
         Raises:
             StoreError: The bucket or directory is not there; the message names it.
+        """
+
+    def layouts(self) -> frozenset[Layout]:
+        """Return the layouts of which the store holds something, by one look at its top.
+
+        It may name one that turns out to be empty, and never leaves out one that is not. Whoever
+        lists shard by shard asks this first: most stores hold nothing of one of the two.
+
+        Raises:
+            StoreError: As :meth:`list_objects`.
+        """
+
+    def list_shard(
+        self, shard: int, layouts: frozenset[Layout] = LAYOUTS
+    ) -> Iterator[StoredObject]:
+        """Yield what :meth:`list_objects` yields, of the hashes whose first byte is ``shard``.
+
+        Shards may be listed side by side. Nothing is yielded of a shard that holds nothing.
+
+        Args:
+            shard: From 0 to 255.
+            layouts: Where to look; no other is asked for.
+
+        Raises:
+            StoreError: As :meth:`list_objects`.
         """
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
@@ -96,12 +123,16 @@ class Store(Source, Protocol):
 class ReadOnly:
     """The reading half of a store, and nothing else of it."""
 
-    __slots__ = ("_holds_run_cache", "_list_objects", "_name", "_place", "_read")
+    __slots__ = (
+        "_holds_run_cache", "_layouts", "_list_objects", "_list_shard", "_name", "_place", "_read"
+    )  # fmt: skip
 
     def __init__(self, store: Source) -> None:
         self._name = store.name
         self._place = store.place
         self._list_objects = store.list_objects
+        self._layouts = store.layouts
+        self._list_shard = store.list_shard
         self._read = store.read
         self._holds_run_cache = store.holds_run_cache
 
@@ -118,6 +149,16 @@ class ReadOnly:
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object; see :meth:`Source.list_objects`."""
         return self._list_objects()
+
+    def layouts(self) -> frozenset[Layout]:
+        """Return the layouts that are there; see :meth:`Source.layouts`."""
+        return self._layouts()
+
+    def list_shard(
+        self, shard: int, layouts: frozenset[Layout] = LAYOUTS
+    ) -> Iterator[StoredObject]:
+        """Yield the objects of one shard; see :meth:`Source.list_shard`."""
+        return self._list_shard(shard, layouts)
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
         """Yield the bytes of ``item``; see :meth:`Source.read`."""

@@ -19,14 +19,14 @@ from scripts.migration import (
     verify,
     with_healers,
 )
-from scripts.migration.model import Status
+from scripts.migration.model import LAYOUTS, Status
 from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scripts.migration.model import StoredObject
+    from scripts.migration.model import Layout, StoredObject
 
 A, PART = b"a of v1\n", b"a part\n"
 
@@ -181,6 +181,14 @@ class Untouched:
 
     def list_objects(self) -> Iterator[StoredObject]:
         raise AssertionError("it was listed")
+
+    def layouts(self) -> frozenset[Layout]:
+        raise AssertionError("it was listed")
+
+    def list_shard(
+        self, shard: int, layouts: frozenset[Layout] = LAYOUTS
+    ) -> Iterator[StoredObject]:
+        raise AssertionError(f"shard {shard} of {len(layouts)} layouts was listed")
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
         raise AssertionError(f"{item.key} was read")

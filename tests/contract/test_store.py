@@ -13,8 +13,8 @@ import botocore.session
 import pytest
 from obstore.store import S3Store as Bucket
 
-from scripts.errors import AccessDenied, Corrupted, ObjectMissing, StoreUnavailable
-from scripts.migration.model import Evidence, Layout, Proof, Status, StoredObject
+from scripts.errors import AccessDenied, Corrupted, ObjectMissing, StoreError, StoreUnavailable
+from scripts.migration.model import SHARDS, Evidence, Layout, Proof, Status, StoredObject
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.store import CHUNK_BYTES, Store
 from scripts.migration.stores.disk import DiskStore
@@ -129,6 +129,14 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     return S3World(request.getfixturevalue("bucket"))
 
 
+@pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.needs("s3"))])
+def nowhere(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A store whose place is not there."""
+    if request.param == "disk":
+        return DiskStore("disk", tmp_path / "not" / "there")
+    return S3World(f"{request.getfixturevalue('bucket')}-not-there").store
+
+
 def content_of(size_bytes: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size_bytes)
 
@@ -236,6 +244,48 @@ def test_what_is_no_object_is_not_listed(world: World) -> None:
         world.plant(key, b"x")
     assert list(world.store.list_objects()) == []
     assert world.store.holds_run_cache()
+
+
+def test_the_shards_together_are_all_that_is_listed_each_object_in_its_own(world: World) -> None:
+    contents = [content_of(100, seed) for seed in range(12)]
+    items = [named(content) for content in contents[:8]]
+    items += [named(content, Layout.LEGACY, ".dir") for content in contents[8:]]
+    for item, content in zip(items, contents):
+        world.store.publish(item, [content])
+    world.plant(f"files/md5/{items[0].oid[:2]}/readme.txt", b"no object")
+    shards = [list(world.store.list_shard(shard)) for shard in range(SHARDS)]
+    assert all(item.shard == number for number, shard in enumerate(shards) for item in shard)
+    listed = sorted((item for shard in shards for item in shard), key=lambda item: item.key)
+    assert listed == sorted(world.store.list_objects(), key=lambda item: item.key)
+    assert [item.key for item in listed] == sorted(item.key for item in items)
+
+
+def test_a_layout_that_is_not_asked_for_is_not_listed(world: World) -> None:
+    new, old = named(b"x"), named(b"x", Layout.LEGACY)
+    assert world.store.layouts() == frozenset()
+    world.store.publish(new, [b"x"])
+    assert world.store.layouts() == {Layout.CURRENT}
+    world.store.publish(old, [b"x"])
+    assert world.store.layouts() == {Layout.CURRENT, Layout.LEGACY}
+    for item in (new, old):
+        listed = world.store.list_shard(item.shard, frozenset({item.layout}))
+        assert [found.key for found in listed] == [item.key]
+    assert list(world.store.list_shard(new.shard, frozenset())) == []
+
+
+def test_what_is_not_there_says_so_however_it_is_listed(nowhere: Store) -> None:
+    looks: list[Callable[[], object]] = [
+        lambda: list(nowhere.list_objects()), lambda: list(nowhere.list_shard(7)), nowhere.layouts
+    ]  # fmt: skip
+    for look in looks:
+        with pytest.raises(StoreError, match="there is no"):
+            look()
+
+
+def test_a_directory_that_may_be_new_is_an_empty_store(tmp_path: Path) -> None:
+    store = DiskStore("disk", tmp_path / "new", may_be_new=True)
+    assert list(store.list_objects()) == list(store.list_shard(7)) == []
+    assert store.layouts() == frozenset()
 
 
 def test_a_listed_checksum_tells_the_bytes_that_are_kept_not_those_of_the_name(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.errors import AccessDenied, ObjectMissing, StoreError, StoreUnavailable
-from scripts.migration.model import StoredObject, object_at
+from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _INCOMING = ".slipway-incoming"
 _OBJECT_MODE = 0o444
 """As DVC leaves objects in a remote; DVC also skips hashing objects of this mode."""
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT}
+_SHARD = re.compile(r"[0-9a-f]{2}")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -44,22 +46,44 @@ class DiskStore:
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object, without a checksum: a disk computes none."""
         with self._translated(""):
-            if not self._root.is_dir():
-                if self._may_be_new and self._root.parent.is_dir():
-                    return
-                raise StoreError(
-                    f"{self.name}: there is no directory {self._root}.",
-                    hint="Is its disk mounted? `dvc remote list` shows where each remote is.",
-                )
-            for layout in ("files/md5/", ""):
-                for shard in _names(self._root / layout):
-                    if len(shard) == 2:
-                        yield from self._list_shard(f"{layout}{shard}")
+            if self._is_there():
+                for layout in Layout:
+                    for name in _names(self._root / layout.value):
+                        if _SHARD.fullmatch(name):
+                            yield from self._list_directory(f"{layout.value}{name}")
 
-    def _list_shard(self, shard: str) -> Iterator[StoredObject]:
+    def layouts(self) -> frozenset[Layout]:
+        """Return the layouts that are there."""
+        with self._translated(""):
+            top = _names(self._root) if self._is_there() else []
+        found = {Layout.LEGACY} if any(map(_SHARD.fullmatch, top)) else set()
+        return frozenset(found | {Layout.CURRENT} if "files" in top else found)
+
+    def list_shard(
+        self, shard: int, layouts: frozenset[Layout] = LAYOUTS
+    ) -> Iterator[StoredObject]:
+        """Yield the objects of one shard."""
+        with self._translated(""):
+            if self._is_there():
+                for layout in Layout:
+                    if layout in layouts:
+                        yield from self._list_directory(f"{layout.value}{shard:02x}")
+
+    def _is_there(self) -> bool:
+        """Return whether there is a directory; raise if there should be one."""
+        if self._root.is_dir():
+            return True
+        if self._may_be_new and self._root.parent.is_dir():
+            return False
+        raise StoreError(
+            f"{self.name}: there is no directory {self._root}.",
+            hint="Is its disk mounted? `dvc remote list` shows where each remote is.",
+        )
+
+    def _list_directory(self, shard: str) -> Iterator[StoredObject]:
         try:
             entries = list(os.scandir(self._root / shard))
-        except NotADirectoryError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         for entry in entries:
             item = object_at(f"{shard}/{entry.name}")

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from scripts.errors import ObjectMissing
-from scripts.migration.model import StoredObject, object_at
+from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -32,6 +32,18 @@ class MemoryStore:
             if item is not None:
                 checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
                 yield StoredObject(item.oid, item.layout, len(content), checksum)
+
+    def layouts(self) -> frozenset[Layout]:
+        """Return the layouts that are there."""
+        return frozenset(item.layout for item in self.list_objects())
+
+    def list_shard(
+        self, shard: int, layouts: frozenset[Layout] = LAYOUTS
+    ) -> Iterator[StoredObject]:
+        """Yield the objects of one shard."""
+        for item in self.list_objects():
+            if item.shard == shard and item.layout in layouts:
+                yield item
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
         """Yield the bytes of ``item``."""

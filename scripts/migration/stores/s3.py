@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import AccessDenied, ObjectMissing
-from scripts.migration.model import Layout, StoredObject, object_at
+from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.stores.uploads import Uploads
 
+_SHARD = re.compile(r"[0-9a-f]{2}")
 _PLAIN_ETAG = re.compile(r"[0-9a-f]{32}")
 _LISTING_PAGE = 1000
 PART_BYTES = 8 << 20
@@ -63,27 +64,41 @@ class S3Store:
         Of an upload in parts it does if this store sent the same bytes in the same parts. An
         object that another run sent has parts of unknown size, so its ETag tells nothing.
         """
-        for prefix in self._object_prefixes():
-            for meta in self._list(prefix):
-                item = object_at(meta["path"])
-                if item is not None:
-                    checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
-                    yield StoredObject(item.oid, item.layout, meta["size"], checksum)
+        top = self._prefixes_below(None)
+        if "files" in top:
+            yield from self._list_below("files/md5")
+        for prefix in filter(_SHARD.fullmatch, top):
+            yield from self._list_below(prefix)
+
+    def layouts(self) -> frozenset[Layout]:
+        """Return the layouts that are there."""
+        top = self._prefixes_below(None)
+        found = {Layout.LEGACY} if any(map(_SHARD.fullmatch, top)) else set()
+        return frozenset(found | {Layout.CURRENT} if "files" in top else found)
+
+    def list_shard(
+        self, shard: int, layouts: frozenset[Layout] = LAYOUTS
+    ) -> Iterator[StoredObject]:
+        """Yield the objects of one shard."""
+        for layout in Layout:
+            if layout in layouts:
+                yield from self._list_below(f"{layout.value}{shard:02x}")
+
+    def _list_below(self, prefix: str) -> Iterator[StoredObject]:
+        for meta in self._list(prefix):
+            item = object_at(meta["path"])
+            if item is not None:
+                checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
+                yield StoredObject(item.oid, item.layout, meta["size"], checksum)
 
     def _md5_of(self, etag: str) -> str | None:
         return etag if _PLAIN_ETAG.fullmatch(etag) else self._sent.get(etag)
-
-    def _object_prefixes(self) -> list[str]:
-        """The top of each layout, so that nothing else of the bucket is listed."""
-        top = set(self._prefixes_below(None))
-        legacy = sorted(prefix for prefix in top if re.fullmatch(r"[0-9a-f]{2}", prefix))
-        return [*(["files/md5"] if "files" in top else []), *legacy]
 
     def _prefixes_below(self, prefix: str | None) -> list[str]:
         import obstore  # noqa: PLC0415
 
         with translated(self.place, self.name):
-            return list(obstore.list_with_delimiter(self._bucket, prefix)["common_prefixes"])
+            return sorted(obstore.list_with_delimiter(self._bucket, prefix)["common_prefixes"])
 
     def _list(self, prefix: str) -> Iterator[Any]:
         import obstore  # noqa: PLC0415
