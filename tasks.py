@@ -376,6 +376,7 @@ def cache(
         "scope": "what moves: workspace, heads (of branches and tags), all (history) or store",
         "heal-from": "another DVC remote to look into for what the source and the cache lack",
         "jobs": "objects in flight at once",
+        "bwlimit": "most that is read in a second: 50M is 50 MiB",
         "dry-run": "show the plan, by revision and by path, and stop",
         "json": JSON,
         "report": "also write the report to this file, inside the workspace: .html or .json",
@@ -399,6 +400,7 @@ def dvc_migrate(
     scope: str = "all",
     json: bool = False,
     heal_from: str = "",
+    bwlimit: str = "",
 ) -> None:
     """Copy all DVC data to another remote, and prove it.
 
@@ -424,8 +426,10 @@ def dvc_migrate(
         settings = read_settings(ROOT)
         recording = Recording(progress)
         sample, scoped = migration.read_sample(verify), migration.read_scope(scope)
+        bandwidth = migration.read_bandwidth(bwlimit)
         stores = migration.open_stores(ROOT, from_, to, settings.passed)
         stores = migration.with_healers(stores, heal_from, settings.passed)
+        stores = migration.paced(stores, bandwidth)
         planned = migration.plan_migration(
             stores, scope=scoped, jobs=jobs, progress=recording, sample=sample
         )
@@ -455,6 +459,7 @@ def dvc_migrate(
         "sample": "read this share back as well, chosen at random: 5%",
         "seed": "choose the same again; a new choice if not given",
         "jobs": "objects in flight at once",
+        "bwlimit": "most that is read in a second: 50M is 50 MiB",
         "report": "also write the report to this JSON file, inside the workspace",
         "json": JSON,
     },
@@ -466,6 +471,7 @@ def dvc_verify(
     sample: str = "",
     seed: int = 0,
     jobs: int = 32,
+    bwlimit: str = "",
     report: str = "",
     json: bool = False,
 ) -> None:
@@ -487,7 +493,9 @@ def dvc_verify(
         from scripts.settings import read_settings
 
         chosen = migration.read_sample(verify, sample, seed)
+        bandwidth = migration.read_bandwidth(bwlimit)
         store = migration.open_remote(ROOT, remote, read_settings(ROOT).passed)
+        store = migration.paced_source(store, bandwidth)
         result = migration.verify_remote(ROOT, store, sample=chosen, jobs=jobs, progress=progress)
         console.show_result(result, view.report_view, as_json=json)
         if report:

@@ -115,7 +115,26 @@ class Corrupted(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The store did not answer, or asked to be left alone; worth another try."""
+    """The store did not answer, or asked to be left alone; worth another try.
+
+    Args:
+        message: What did not answer.
+        hint: What to do next.
+        is_throttled: Whether it asks for fewer requests (HTTP 429 and 503).
+        retry_after_s: How long it wants to be left alone, in seconds; 0 where it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        is_throttled: bool = False,
+        retry_after_s: float = 0.0,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.is_throttled = is_throttled
+        self.retry_after_s = retry_after_s
 
 
 class MigrationIncomplete(SlipwayError):

@@ -42,6 +42,7 @@ from scripts.migration.heal import with_healers
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores, open_writable
 from scripts.migration.outcome import Report
+from scripts.migration.pace import paced, paced_source, read_bandwidth
 from scripts.migration.plan import Plan
 from scripts.migration.prune import Pruning, plan_prune, prune_source
 from scripts.migration.record import remember_complete, require_recent
@@ -62,9 +63,12 @@ __all__ = [
     "open_remote",
     "open_stores",
     "open_writable",
+    "paced",
+    "paced_source",
     "plan_migration",
     "plan_prune",
     "prune_source",
+    "read_bandwidth",
     "read_sample",
     "read_scope",
     "remember_complete",

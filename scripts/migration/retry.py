@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import TYPE_CHECKING, Callable, TypeVar
 
@@ -12,7 +13,12 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 ATTEMPTS = 5
+THROTTLED_ATTEMPTS = 12
+"""A store that throttles is well, and is waited for longer: some minutes in all."""
 FIRST_DELAY_S = 0.25
+LONGEST_DELAY_S = 30.0
+LONGEST_ASKED_S = 300.0
+"""A store that wants to be left alone for longer is not waited for all that time at once."""
 
 
 def retrying(
@@ -24,19 +30,26 @@ def retrying(
 ) -> _Result:
     """Return ``call()``, trying again after ``StoreUnavailable`` with doubling, jittered delays.
 
+    Where the store says how long it wants to be left alone, the delay is at least that.
+
     Args:
         call: The whole work, from its beginning: nothing of a failed try is used.
         stop: Ends the waiting.
-        attempts: How many tries in all.
+        attempts: How many tries in all; those that were throttled are counted apart.
         first_delay_s: The mean delay after the first try, in seconds.
 
     Raises:
         StoreUnavailable: The last try's.
         StoreError: Any other, at once.
     """
-    for attempt in range(attempts - 1):
+    left = {False: attempts, True: THROTTLED_ATTEMPTS}
+    for attempt in itertools.count():
         try:
             return call()
-        except StoreUnavailable:
-            stop.sleep(first_delay_s * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
-    return call()
+        except StoreUnavailable as error:
+            left[error.is_throttled] -= 1
+            if not left[error.is_throttled]:
+                raise
+            delay_s = min(first_delay_s * 2**attempt, LONGEST_DELAY_S) * random.uniform(0.5, 1.5)  # noqa: S311
+            stop.sleep(max(delay_s, min(error.retry_after_s, LONGEST_ASKED_S)))
+    raise AssertionError  # the loop ends by return or raise

@@ -25,6 +25,22 @@ class Stopped(Exception):
     """Raised inside a worker when the work as a whole is to end."""
 
 
+_own = threading.local()
+
+
+def pause(duration_s: float) -> None:
+    """Sleep for ``duration_s`` seconds.
+
+    Raises:
+        Stopped: The work that the calling thread does for :func:`in_threads` is to end.
+    """
+    stop: Stop | None = getattr(_own, "stop", None)
+    if stop is None:
+        time.sleep(duration_s)
+    else:
+        stop.sleep(duration_s)
+
+
 class Stop:
     """The wish to stop, seen by all workers of one piece of work."""
 
@@ -67,6 +83,7 @@ def in_threads(
     stop = Stop()
 
     def serve() -> None:
+        _own.stop = stop
         while True:
             try:
                 item = todo.get_nowait()

@@ -33,8 +33,10 @@ _DENIED_CODES = {
     "SignatureDoesNotMatch",
 }
 _REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"}
-_PASSING_CODES = {"InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown"}
+_PASSING_CODES = {"InternalError", "RequestTimeout"}
 _PASSING_STATUS = {"408", "429", "500", "502", "503", "504"}
+_THROTTLED_STATUS = {"429", "503"}
+_THROTTLED_CODES = {"RequestLimitExceeded", "ServiceUnavailable", "SlowDown", "TooManyRequests"}
 _DAMAGED_CODES = {"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"}
 
 
@@ -98,10 +100,11 @@ def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  
         return StoreUnavailable(f"{what}: damaged on the way, and refused ({told}).")
     if status == "416":
         return Corrupted(f"{what} is shorter than it was when it was listed.")
-    if not status or status in _PASSING_STATUS or code in _PASSING_CODES:
+    if not status or status in _PASSING_STATUS or code in _PASSING_CODES | _THROTTLED_CODES:
         return StoreUnavailable(
             f"{what}: the store does not answer as it should ({told}).",
             hint="Check the endpoint and the network, then run the same command again.",
+            is_throttled=status in _THROTTLED_STATUS or code in _THROTTLED_CODES,
         )
     return StoreError(f"{what}: the store refused the request ({told}).")
 
