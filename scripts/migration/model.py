@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 _OID = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _KEY = re.compile(r"(files/md5/)?([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
@@ -25,8 +26,7 @@ class Layout(Enum):
 LAYOUTS = frozenset(Layout)
 
 
-@dataclass(frozen=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """An object of a DVC remote.
 
     Attributes:
@@ -121,6 +121,24 @@ class Reference:
     revision: str
 
 
+class Result(NamedTuple):
+    """What became of an object; there are few different ones, whatever the number of objects."""
+
+    status: Status
+    evidence: Evidence = Evidence.NONE
+    repaired: bool = False
+
+    @property
+    def claims_intact(self) -> bool:
+        """Whether the target is said to hold it, with or without proof."""
+        return self.status in (Status.PRESENT, Status.COPIED)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether it is proven to be in the target."""
+        return self.claims_intact and self.evidence.is_proof
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one planned object.
@@ -144,4 +162,9 @@ class Outcome:
     @property
     def is_intact(self) -> bool:
         """Whether the object is proven to be in the target."""
-        return self.status in (Status.PRESENT, Status.COPIED) and self.evidence.is_proof
+        return self.result.is_intact
+
+    @property
+    def result(self) -> Result:
+        """What became of it, without which object it is."""
+        return Result(self.status, self.evidence, self.repaired)

@@ -23,7 +23,7 @@ from scripts.migration.workers import pause
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scripts.migration.model import Layout, StoredObject
+    from scripts.migration.model import Evidence, Layout, StoredObject
     from scripts.migration.opening import Stores
     from scripts.migration.store import Source, Store
 
@@ -209,7 +209,7 @@ class PacedStore(PacedSource):
         super().__init__(store, bandwidth)
         self._store = store
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> Evidence:
         """Write ``item`` once ``chunks`` has ended well."""
         with self._gate.passing():
             return self._store.publish(item, chunks, replace=replace)

@@ -13,7 +13,7 @@ from scripts.migration.model import LAYOUTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scripts.migration.model import Layout, StoredObject
+    from scripts.migration.model import Evidence, Layout, StoredObject
 
 CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
@@ -86,7 +86,7 @@ class Source(Protocol):
 class Store(Source, Protocol):
     """A DVC remote that is filled."""
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> Evidence:
         """Write ``item``; nothing becomes visible unless ``chunks`` ends without an exception.
 
         The check therefore stands inside ``chunks``, as its last step: what came to its end is what
@@ -97,8 +97,12 @@ class Store(Source, Protocol):
         survives a power cut.
 
         With ``replace`` false, a store that can tell leaves what somebody else has put there
-        meanwhile, whatever its bytes are, and returns ``False``: it is then for the caller to
-        prove. A store that cannot tell replaces it.
+        meanwhile, whatever its bytes are. A store that cannot tell replaces it.
+
+        Returns:
+            ``STORE_CHECKSUM`` or ``READ_BACK`` if publishing itself showed that the store keeps
+            the right bytes, ``HASHED_IN_FLIGHT`` if it did not, and ``NONE`` if it left what was
+            there: that is then for the caller to prove.
         """
 
     def require_writable(self) -> None:

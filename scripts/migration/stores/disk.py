@@ -109,7 +109,7 @@ class DiskStore:
         chunks: Iterable[bytes],
         *,
         replace: bool = True,  # noqa: ARG002  a rename cannot tell
-    ) -> bool:
+    ) -> Evidence:
         """Write ``item`` beside its place and rename it once ``chunks`` has ended well."""
         final = self._root / item.key
         with self._translated(item.key):

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from scripts.errors import ObjectMissing
-from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.model import LAYOUTS, Evidence, Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ class MemoryStore:
         """Return whether there is a run-cache."""
         return any(key.startswith("runs/") for key in self.contents)
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> Evidence:
         """Write ``item`` once ``chunks`` has ended well."""
         content = b"".join(chunks)
         with self._lock:
             if not replace and item.key in self.contents:
-                return False
+                return Evidence.NONE
             self.contents[item.key] = content
-        return True
+        return Evidence.HASHED_IN_FLIGHT
 
     def require_writable(self) -> None:
         """Do nothing: memory can be written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import threading
@@ -9,7 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import AccessDenied, ObjectMissing
-from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.model import LAYOUTS, Evidence, Layout, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
@@ -56,7 +57,8 @@ class S3Store:
         """Whether the server takes ``If-None-Match``; one that ignores it does no harm."""
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._sent: dict[str, str] = {}
-        """The MD5 of the whole by the ETag of its parts, of what this store sent itself."""
+        """The ETags of what this store sent itself, by key, where they are not the object's name:
+        those of parts, and of text that is named by other line ends."""
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object; its checksum where the ETag tells the MD5 of the whole.
@@ -91,8 +93,10 @@ class S3Store:
                 checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
                 yield StoredObject(item.oid, item.layout, meta["size"], checksum)
 
-    def _md5_of(self, etag: str) -> str | None:
-        return etag if _PLAIN_ETAG.fullmatch(etag) else self._sent.get(etag)
+    def _md5_of(self, item: StoredObject, etag: str) -> str | None:
+        if etag and self._sent.get(item.key) == etag:
+            return item.md5
+        return etag if _PLAIN_ETAG.fullmatch(etag) else None
 
     def _prefixes_below(self, prefix: str | None) -> list[str]:
         import obstore  # noqa: PLC0415
@@ -130,7 +134,9 @@ class S3Store:
         """Return whether there is a run-cache."""
         return "runs" in self._prefixes_below(None)
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         """Write ``item``: in one request if it is small, else in parts.
 
         What is not to be replaced is created with ``If-None-Match: *``. obstore knows no such
@@ -149,34 +155,40 @@ class S3Store:
             head, is_all = _first_part(pieces)
             with translated(self.place, self.name, item.key):
                 if is_all:
-                    return self._put_whole(item.key, b"".join(head), replace=replace)
-                part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
-                composite = Composite(part_bytes)
-                obstore.put(
-                    self._bucket, item.key, composite.watch(itertools.chain(head, pieces)),
-                    use_multipart=True, chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
-                )  # fmt: skip
-        if item.layout is Layout.CURRENT:  # else its name is that of other line ends
-            self._sent[composite.etag()] = item.md5
-        return True
+                    content = b"".join(head)
+                    told = self._put_whole(item.key, content, replace=replace)
+                    if told is None:
+                        return Evidence.NONE
+                    sent = hashlib.md5(content, usedforsecurity=False).hexdigest()
+                else:
+                    part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
+                    composite = Composite(part_bytes)
+                    told = obstore.put(
+                        self._bucket, item.key, composite.watch(itertools.chain(head, pieces)),
+                        use_multipart=True, chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
+                    )["e_tag"]  # fmt: skip
+                    sent = composite.etag()
+        if not told or told.strip('"') != sent:
+            return Evidence.HASHED_IN_FLIGHT
+        if sent != item.md5:
+            self._sent[item.key] = sent
+        return Evidence.STORE_CHECKSUM
 
-    def _put_whole(self, key: str, content: bytes, *, replace: bool) -> bool:
+    def _put_whole(self, key: str, content: bytes, *, replace: bool) -> str | None:
+        """Return the ETag that the server gave, empty for none; ``None`` if it had one before."""
         import obstore  # noqa: PLC0415
         from obstore.exceptions import AlreadyExistsError, BaseError  # noqa: PLC0415
 
         if not replace and self._creates:
             try:
-                obstore.put(self._bucket, key, content, mode="create")
+                return obstore.put(self._bucket, key, content, mode="create")["e_tag"] or ""
             except AlreadyExistsError:
-                return False
+                return None
             except BaseError as error:
                 if not is_not_implemented(error):
                     raise
                 self._creates = False
-            else:
-                return True
-        obstore.put(self._bucket, key, content, use_multipart=False)
-        return True
+        return obstore.put(self._bucket, key, content, use_multipart=False)["e_tag"] or ""
 
     def require_writable(self) -> None:
         """Begin an upload and abort it: that needs the right to write, and nothing is written."""
