@@ -103,6 +103,33 @@ ABSENT = Proof(Evidence.NONE, "it is not in the target")
 OTHER_BYTES = Proof(Evidence.NONE, "the target holds other bytes under its name")
 
 
+@dataclass(frozen=True)
+class Location:
+    """Where a server keeps a store's objects: all that another store on it needs to copy from here.
+
+    Attributes:
+        server: Which server it is; two locations on one server have the same.
+        bucket: The bucket's name.
+        prefix: The store's path in it, without slashes around it.
+    """
+
+    server: str
+    bucket: str
+    prefix: str = ""
+
+    def key_of(self, key: str) -> str:
+        """Return the name that the bucket has for a store's ``key``."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+
+class ServerCopy(Enum):
+    """What became of the wish that a server copies an object by itself."""
+
+    DONE = "done"
+    THERE_ALREADY = "there already"
+    UNABLE = "unable"
+
+
 class Status(Enum):
     """What became of a planned object."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Callable
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError
 from scripts.migration.digest import digest_for
-from scripts.migration.model import Evidence, Outcome, Status
+from scripts.migration.model import Evidence, Outcome, ServerCopy, Status
 from scripts.migration.retry import retrying
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def copy_object(
     advance: Advance,
     replace: bool = True,
 ) -> Outcome:
-    """Copy one object, hashing it on the way.
+    """Copy one object: by the target's own server if it can, else hashing it on the way.
 
     The target publishes the object only when the stream that it is given ends without an exception,
     and the check is the stream's last step: an object that fails it is never visible in the target.
@@ -42,15 +42,23 @@ def copy_object(
         replace: Whether what the target holds under the name is wrong, and is to be replaced.
 
     Returns:
-        The outcome, with ``Evidence.HASHED_IN_FLIGHT``: the bytes sent were right. That the target
-        kept them is for ``verify`` to show; likewise what another writer put there meanwhile,
-        which is ``PRESENT`` without evidence.
+        The outcome, with ``Evidence.HASHED_IN_FLIGHT``: the bytes sent were right (a server that
+        copied by itself had them hashed before). That the target kept them is for ``verify`` to
+        show; likewise what another writer put there meanwhile, which is ``PRESENT`` without
+        evidence.
 
     Raises:
         Corrupted: The source's bytes do not hash to the object's name.
         StoreError: Either store failed. Retrying is the caller's decision.
     """
-    if not target.publish(item, _checked(item, source, stop, advance), replace=replace):
+    stop.check()
+    copied = target.copy_from(source.location, item, replace=replace)
+    if copied is ServerCopy.DONE:
+        advance(item.size_bytes or 0)
+        return Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT)
+    if copied is ServerCopy.THERE_ALREADY or not target.publish(
+        item, _checked(item, source, stop, advance), replace=replace
+    ):
         return Outcome(item, Status.PRESENT)
     return Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT)
 

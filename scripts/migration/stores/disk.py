@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.errors import AccessDenied, ObjectMissing, StoreError, StoreUnavailable
-from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.model import LAYOUTS, Layout, ServerCopy, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from scripts.migration.model import Location
 
 _INCOMING = ".slipway-incoming"
 _OBJECT_MODE = 0o444
@@ -41,6 +43,7 @@ class DiskStore:
         self._may_be_new = may_be_new
         self.name = name
         self.place = str(directory)
+        self.location: Location | None = None
         self._root = directory
 
     def list_objects(self) -> Iterator[StoredObject]:
@@ -132,6 +135,16 @@ class DiskStore:
             Path(temporary).unlink(missing_ok=True)
             raise
         return True
+
+    def copy_from(
+        self,
+        origin: Location | None,  # noqa: ARG002  there is no server
+        item: StoredObject,  # noqa: ARG002
+        *,
+        replace: bool = True,  # noqa: ARG002
+    ) -> ServerCopy:
+        """Copy nothing: a disk does nothing by itself."""
+        return ServerCopy.UNABLE
 
     def require_writable(self) -> None:
         """Make a file where objects are written, and remove it."""

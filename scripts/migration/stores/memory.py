@@ -7,11 +7,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from scripts.errors import ObjectMissing
-from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.model import LAYOUTS, Layout, ServerCopy, StoredObject, object_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from scripts.migration.model import Location
 
 
 class MemoryStore:
@@ -20,6 +22,7 @@ class MemoryStore:
     def __init__(self, name: str = "memory", contents: dict[str, bytes] | None = None) -> None:
         self.name = name
         self.place = f"memory:{name}"
+        self.location: Location | None = None
         self.contents = {} if contents is None else contents
         self._lock = threading.Lock()
 
@@ -66,6 +69,16 @@ class MemoryStore:
                 return False
             self.contents[item.key] = content
         return True
+
+    def copy_from(
+        self,
+        origin: Location | None,  # noqa: ARG002  there is no server
+        item: StoredObject,  # noqa: ARG002
+        *,
+        replace: bool = True,  # noqa: ARG002
+    ) -> ServerCopy:
+        """Copy nothing: memory does nothing by itself."""
+        return ServerCopy.UNABLE
 
     def require_writable(self) -> None:
         """Do nothing: memory can be written."""
