@@ -6,15 +6,13 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from scripts.errors import StoreError
 from scripts.migration.heal import sources_by_place
 from scripts.migration.model import Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Outcomes
 from scripts.migration.plan import Action
 from scripts.migration.prove import list_shard, prove_listed
-from scripts.migration.retry import retrying
-from scripts.migration.table import NO_FAMILY, Ledger, Position
+from scripts.migration.table import Ledger, Position
 from scripts.migration.transfer import copy_or_tell
 from scripts.migration.workers import Stop, in_threads
 from scripts.progress import SilentProgress
@@ -88,13 +86,9 @@ def _settled(plan: Plan) -> Ledger[Result]:
 class _Work:
     """Copies the objects of blocks, and gives up when nothing succeeds any more."""
 
-    def __init__(
-        self, plan: Plan, stores: Stores, results: Ledger[Result], phase: Phase
-    ) -> None:
+    def __init__(self, plan: Plan, stores: Stores, results: Ledger[Result], phase: Phase) -> None:
         self._decisions = plan.decisions
-        self._copying = {
-            plan.decisions.code(kind): kind for kind in plan.kinds if kind.is_copying
-        }
+        self._copying = {plan.decisions.code(kind): kind for kind in plan.kinds if kind.is_copying}
         self._stores = stores
         self._elsewhere = sources_by_place(stores)
         self._results = results
@@ -114,13 +108,14 @@ class _Work:
 
         def copy_block(work: tuple[int, list[int]], stop: Stop) -> None:
             number, indices = work
-            for index in indices:
-                position = Position(number, index)
-                reason = withheld.get(position, "") if withheld else ""
-                if reason:
-                    self._results.record(position, Result(Status.FAILED), reason)
-                else:
-                    self._results.record(position, *self._copy_one(position, stop))
+            with self._stores.target.together():
+                for index in indices:
+                    position = Position(number, index)
+                    reason = withheld.get(position, "") if withheld else ""
+                    if reason:
+                        self._results.record(position, Result(Status.FAILED), reason)
+                    else:
+                        self._results.record(position, *self._copy_one(position, stop))
             self._prove(number, indices, stop)
 
         in_threads(copy_block, order, jobs)
@@ -151,7 +146,7 @@ class _Work:
         return result, reason
 
     def _decision(self, position: Position) -> Decision:
-        return self._copying[self._decisions.codes(position.block)[position.index]]
+        return self._copying[self._decisions.codes(position.block)[position.row]]
 
     def _prove(self, number: int, indices: list[int], stop: Stop) -> None:
         """Ask the target for what publishing did not prove: a directory's list depends on it."""

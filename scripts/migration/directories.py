@@ -101,9 +101,7 @@ def open_each(
         in_threads(open_one, wanted, jobs)
 
 
-def _open(
-    item: StoredObject, places: list[Source], stop: Stop, lock: threading.Lock
-) -> Opened:
+def _open(item: StoredObject, places: list[Source], stop: Stop, lock: threading.Lock) -> Opened:
     first: Opened | None = None
     for store in places:
         opened = _open_at(item, store, stop, lock)

@@ -26,6 +26,21 @@ class Layout(Enum):
 LAYOUTS = frozenset(Layout)
 
 
+class Evidence(Enum):
+    """How it is known that the target holds an object's bytes. "Same size" is no proof."""
+
+    NONE = "none"
+    SIZE = "size"
+    HASHED_IN_FLIGHT = "hashed in flight"
+    STORE_CHECKSUM = "store checksum"
+    READ_BACK = "read back"
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether the bytes that the target keeps were checked, not only those sent."""
+        return self in (Evidence.STORE_CHECKSUM, Evidence.READ_BACK)
+
+
 class StoredObject(NamedTuple):
     """An object of a DVC remote.
 
@@ -33,13 +48,16 @@ class StoredObject(NamedTuple):
         oid: Its name: 32 hexadecimal digits, and ``.dir`` for a directory's list of files.
         layout: Where it lies and by which rule it is named.
         size_bytes: Its size as a listing gave it, in bytes; ``None`` where no listing has it.
-        checksum: The MD5 that the store itself computed of the bytes it keeps, if it tells one.
+        checksum: The MD5 of the bytes that the store keeps, if it tells one.
+        told_by: How it knows: it computed that MD5 itself, or read the bytes back since they
+            last changed.
     """
 
     oid: str
     layout: Layout = Layout.CURRENT
     size_bytes: int | None = None
     checksum: str | None = None
+    told_by: Evidence = Evidence.STORE_CHECKSUM
 
     @property
     def key(self) -> str:
@@ -76,21 +94,6 @@ def object_at(key: str) -> StoredObject | None:
     return StoredObject(match.group(2) + match.group(3), layout)
 
 
-class Evidence(Enum):
-    """How it is known that the target holds an object's bytes. "Same size" is no proof."""
-
-    NONE = "none"
-    SIZE = "size"
-    HASHED_IN_FLIGHT = "hashed in flight"
-    STORE_CHECKSUM = "store checksum"
-    READ_BACK = "read back"
-
-    @property
-    def is_proof(self) -> bool:
-        """Whether the bytes that the target keeps were checked, not only those sent."""
-        return self in (Evidence.STORE_CHECKSUM, Evidence.READ_BACK)
-
-
 @dataclass(frozen=True)
 class Proof:
     """What the target was found to hold; ``reason`` says why there is no proof."""
@@ -101,6 +104,33 @@ class Proof:
 
 ABSENT = Proof(Evidence.NONE, "it is not in the target")
 OTHER_BYTES = Proof(Evidence.NONE, "the target holds other bytes under its name")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a server keeps a store's objects: all that another store on it needs to copy from here.
+
+    Attributes:
+        server: Which server it is; two locations on one server have the same.
+        bucket: The bucket's name.
+        prefix: The store's path in it, without slashes around it.
+    """
+
+    server: str
+    bucket: str
+    prefix: str = ""
+
+    def key_of(self, key: str) -> str:
+        """Return the name that the bucket has for a store's ``key``."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+
+class ServerCopy(Enum):
+    """What became of the wish that a server copies an object by itself."""
+
+    DONE = "done"
+    THERE_ALREADY = "there already"
+    UNABLE = "unable"
 
 
 class Status(Enum):

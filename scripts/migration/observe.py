@@ -190,10 +190,12 @@ def _heal(
     looked_into = tuple(healer.name for healer in stores.healers)
     for position, item in lost.items():
         before, healing = missing[position], found.get(item.key)
-        observed = Observed(None, before.target, before.proof, before.unopened, healing, looked_into)
+        observed = Observed(
+            None, before.target, before.proof, before.unopened, healing, looked_into
+        )
         decisions.record(position, *decide(observed))
         if healing is not None:
-            table.blocks[position.block].sizes_bytes[position.index] = _size(healing.item)
+            table.blocks[position.block].sizes_bytes[position.row] = _size(healing.item)
 
 
 def _size(listed: StoredObject | None) -> int:

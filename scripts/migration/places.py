@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from scripts.migration.directories import open_each
 from scripts.migration.model import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from scripts.migration.directories import Opened
     from scripts.migration.model import StoredObject
     from scripts.migration.store import Source
-    from scripts.migration.table import ObjectTable, Position
+    from scripts.migration.table import ObjectTable, Owner, Position
     from scripts.progress import Progress
 
 REFERENCES_KEPT = 8
@@ -40,33 +41,35 @@ def find_references(
         jobs: How many lists are read at once.
         progress: Told of each list.
     """
-    found: dict[Position, dict[Reference, None]] = {}
-    inside: dict[StoredObject, tuple[tuple[Reference, ...], dict[str, list[Position]]]] = {}
-    for position in positions:
-        item = table.item(position)
-        found[position] = {}
-        for number in table.owners_of(position)[:REFERENCES_KEPT]:
-            owner = table.owners[number]
-            if owner.item is None:
-                continue
-            if owner.item.key == item.key:
-                _add(found[position], owner.references)
-            else:
-                uses = inside.setdefault(owner.item, (owner.references, {}))[1]
-                uses.setdefault(item.md5, []).append(position)
+    found: dict[Position, dict[Reference, None]] = {position: {} for position in positions}
+    inside: dict[StoredObject, dict[str, list[Position]]] = {}
+    references: dict[StoredObject, tuple[Reference, ...]] = {}
+    for position, owner in _owners(table, found):
+        if owner.item == table.item(position)._replace(size_bytes=None):
+            _add(found[position], owner.references)
+        elif owner.item is not None:
+            references[owner.item] = owner.references
+            uses = inside.setdefault(owner.item, {})
+            uses.setdefault(table.item(position).md5, []).append(position)
 
     def take(opened: Opened) -> None:
-        references, uses = inside[opened.directory]
+        outside, uses = references[opened.directory], inside[opened.directory]
         if opened.status is not None:
-            for position in (position for here in uses.values() for position in here):
-                _add(found[position], references)
+            for position in itertools.chain(*uses.values()):
+                _add(found[position], outside)
         for path, md5 in opened.files:
             for position in uses.get(md5, ()):
-                _add(found[position], _below(references, path))
+                _add(found[position], _below(outside, path))
 
     if inside:
         open_each(inside, places, take, jobs=jobs, progress=progress)
-    return {position: tuple(references) for position, references in found.items()}
+    return {position: tuple(told) for position, told in found.items()}
+
+
+def _owners(table: ObjectTable, positions: Iterable[Position]) -> Iterator[tuple[Position, Owner]]:
+    for position in positions:
+        for number in table.owners_of(position)[:REFERENCES_KEPT]:
+            yield position, table.owners[number]
 
 
 def _below(references: Iterable[Reference], path: str) -> Iterable[Reference]:

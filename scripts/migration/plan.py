@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts.migration.model import Evidence, Proof, Status
-from scripts.migration.table import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,9 +16,10 @@ if TYPE_CHECKING:
     from scripts.migration.directories import Opened
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Reference, StoredObject
-    from scripts.migration.table import Ledger
+    from scripts.migration.table import Ledger, Position
 
 SCHEMA_VERSION = 1
+UNASKED = Proof(Evidence.NONE)
 
 
 class Action(Enum):
@@ -244,7 +244,7 @@ class Observed:
 
     source: StoredObject | None = None
     target: StoredObject | None = None
-    proof: Proof = Proof(Evidence.NONE)
+    proof: Proof = UNASKED
     unopened: Opened | None = None
     healing: Healing | None = None
     looked_into: tuple[str, ...] = ()

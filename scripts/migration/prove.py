@@ -8,7 +8,6 @@ from scripts.errors import StoreError, StoreUnavailable
 from scripts.migration.digest import digest_for
 from scripts.migration.model import ABSENT, OTHER_BYTES, Evidence, Proof
 from scripts.migration.retry import retrying
-from scripts.migration.sample import Sample
 from scripts.migration.workers import Stop, in_threads
 
 if TYPE_CHECKING:
@@ -16,13 +15,14 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from scripts.migration.model import Layout, StoredObject
+    from scripts.migration.sample import Sample
     from scripts.migration.store import Source
     from scripts.migration.table import Block, ObjectTable
     from scripts.progress import Progress
 
 Shelf = dict["Layout", dict[str, "StoredObject"]]
 """What a store lists of one shard: by layout, then by name."""
-TOLD = Proof(Evidence.STORE_CHECKSUM)
+_TOLD = {evidence: Proof(evidence) for evidence in Evidence}
 
 
 def list_store(store: Source, progress: Progress) -> dict[str, StoredObject]:
@@ -113,7 +113,7 @@ def prove_block(
     for index, oid in enumerate(block.oids()):
         listed = listing.get(oid)
         if listed is not None and listed.checksum == oid[:32] and index not in read:
-            yield index, listed, TOLD
+            yield index, listed, _TOLD[listed.told_by]
         else:
             yield index, listed, _read_proof(listed, store, stop)
 
@@ -170,7 +170,7 @@ def prove_listed(
 ) -> Proof:
     """Return what ``store`` holds of ``item``, which it lists as ``listed``."""
     if listed is not None and listed.checksum == item.md5:
-        return TOLD
+        return _TOLD[listed.told_by]
     return _read_proof(listed, store, stop)
 
 

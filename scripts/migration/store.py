@@ -12,8 +12,9 @@ from scripts.migration.model import LAYOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
-    from scripts.migration.model import Evidence, Layout, StoredObject
+    from scripts.migration.model import Evidence, Layout, Location, ServerCopy, StoredObject
 
 CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
@@ -33,6 +34,10 @@ class Source(Protocol):
     @property
     def place(self) -> str:
         """Where the remote is, for people; holds no secret."""
+
+    @property
+    def location(self) -> Location | None:
+        """Where a server keeps the objects, if it could copy them from here by itself."""
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object of both layouts, once, with its ``size_bytes``.
@@ -86,7 +91,9 @@ class Source(Protocol):
 class Store(Source, Protocol):
     """A DVC remote that is filled."""
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> Evidence:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         """Write ``item``; nothing becomes visible unless ``chunks`` ends without an exception.
 
         The check therefore stands inside ``chunks``, as its last step: what came to its end is what
@@ -103,6 +110,23 @@ class Store(Source, Protocol):
             ``STORE_CHECKSUM`` or ``READ_BACK`` if publishing itself showed that the store keeps
             the right bytes, ``HASHED_IN_FLIGHT`` if it did not, and ``NONE`` if it left what was
             there: that is then for the caller to prove.
+        """
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let what this thread publishes in the block become visible and durable at its end.
+
+        So that a store can wait for its disk once for many objects. If the block raises, some of
+        them may be missing.
+        """
+
+    def copy_from(
+        self, origin: Location | None, item: StoredObject, *, replace: bool = True
+    ) -> ServerCopy:
+        """Let the server copy ``item`` (as the store at ``origin`` lists it), if it can.
+
+        What becomes visible holds the bytes that ``item`` names, as far as the server's own
+        checksums tell; what they do not tell is ``UNABLE``, as is everything that a server refuses:
+        the bytes are then to be read and published. ``replace`` is that of :meth:`publish`.
         """
 
     def require_writable(self) -> None:
@@ -128,12 +152,14 @@ class ReadOnly:
     """The reading half of a store, and nothing else of it."""
 
     __slots__ = (
-        "_holds_run_cache", "_layouts", "_list_objects", "_list_shard", "_name", "_place", "_read"
+        "_holds_run_cache", "_layouts", "_list_objects", "_list_shard", "_location", "_name",
+        "_place", "_read",
     )  # fmt: skip
 
     def __init__(self, store: Source) -> None:
         self._name = store.name
         self._place = store.place
+        self._location = store.location
         self._list_objects = store.list_objects
         self._layouts = store.layouts
         self._list_shard = store.list_shard
@@ -149,6 +175,11 @@ class ReadOnly:
     def place(self) -> str:
         """Where the remote is, for people."""
         return self._place
+
+    @property
+    def location(self) -> Location | None:
+        """Where a server keeps the objects; see :attr:`Source.location`."""
+        return self._location
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object; see :meth:`Source.list_objects`."""

@@ -1,7 +1,7 @@
 """Every object that revisions need, packed: what ten million of them cost is decided here.
 
-An object is 16 bytes of hash, 4 of family and 8 of size; one byte more for each ledger about it. All
-else that is known (its key, who names it) is worked out when it is asked for.
+An object is 16 bytes of hash, 4 of family and 8 of size, and a byte more for each ledger about it.
+All else that is known (its key, who names it) is worked out when it is asked for.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Owner:
 
 
 class Position(NamedTuple):
-    """Where an object stands in a table: the number of its block, and its index there."""
+    """Where an object stands in a table: the number of its block, and its row there."""
 
     block: int
-    index: int
+    row: int
 
 
 class Families:
@@ -150,11 +150,11 @@ class ObjectTable:
 
     def item(self, position: Position) -> StoredObject:
         """Return the object at ``position``."""
-        return self.blocks[position.block].item(position.index)
+        return self.blocks[position.block].item(position.row)
 
     def owners_of(self, position: Position) -> list[int]:
         """Return the numbers of those that need the object at ``position``."""
-        return self.families.members(self.blocks[position.block].families[position.index])
+        return self.families.members(self.blocks[position.block].families[position.row])
 
     def by_shard(self) -> list[tuple[int, list[int]]]:
         """Return the shards that are not empty, each with the numbers of its blocks."""
@@ -185,9 +185,7 @@ class TableBuilder:
         self._owners.append(Owner(None))
         return len(self._owners) - 1
 
-    def add_files(
-        self, owner: int, md5s: Iterable[str], layout: Layout = Layout.CURRENT
-    ) -> None:
+    def add_files(self, owner: int, md5s: Iterable[str], layout: Layout = Layout.CURRENT) -> None:
         """Take the files of an owner, a directory, which lie in ``layout``."""
         self._add(_KIND[layout, False], owner, md5s)
 
@@ -258,7 +256,7 @@ class Ledger(Generic[_Verdict]):
 
     def record(self, position: Position, verdict: _Verdict, words: str = "") -> None:
         """Write the verdict on one object over what stood there."""
-        self._codes[position.block][position.index] = self.code(verdict)
+        self._codes[position.block][position.row] = self.code(verdict)
         if words:
             self.words[position] = words
         else:
@@ -270,7 +268,7 @@ class Ledger(Generic[_Verdict]):
         Raises:
             ValueError: There is none.
         """
-        return self.meaning(self._codes[position.block][position.index])
+        return self.meaning(self._codes[position.block][position.row])
 
     def meaning(self, code: int) -> _Verdict:
         """Return the verdict that a byte stands for.

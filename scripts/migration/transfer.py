@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Callable
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError
 from scripts.migration.digest import digest_for
-from scripts.migration.model import Evidence, Result, Status
+from scripts.migration.model import Evidence, Result, ServerCopy, Status
 from scripts.migration.retry import retrying
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def copy_object(
     advance: Advance,
     replace: bool = True,
 ) -> Result:
-    """Copy one object, hashing it on the way.
+    """Copy one object: by the target's own server if it can, else hashing it on the way.
 
     The target publishes the object only when the stream that it is given ends without an exception,
     and the check is the stream's last step: an object that fails it is never visible in the target.
@@ -49,6 +49,13 @@ def copy_object(
         Corrupted: The source's bytes do not hash to the object's name.
         StoreError: Either store failed. Retrying is the caller's decision.
     """
+    stop.check()
+    copied = target.copy_from(source.location, item, replace=replace)
+    if copied is ServerCopy.DONE:
+        advance(item.size_bytes or 0)
+        return Result(Status.COPIED, Evidence.HASHED_IN_FLIGHT, repaired=replace)
+    if copied is ServerCopy.THERE_ALREADY:
+        return Result(Status.PRESENT)
     evidence = target.publish(item, _checked(item, source, stop, advance), replace=replace)
     if evidence is Evidence.NONE:
         return Result(Status.PRESENT)

@@ -14,7 +14,7 @@ from scripts.migration.table import TableBuilder
 from scripts.migration.workers import Stop, in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from scripts.migration.directories import Opened
     from scripts.migration.inventory import Inventory

@@ -178,6 +178,7 @@ class Untouched:
     """A place into which nobody may look."""
 
     name = place = "untouched"
+    location = None
 
     def list_objects(self) -> Iterator[StoredObject]:
         raise AssertionError("it was listed")

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from scripts.errors import ObjectMissing
-from scripts.migration.model import LAYOUTS, Evidence, Layout, StoredObject, object_at
+from scripts.migration.model import (
+    LAYOUTS,
+    Evidence,
+    Layout,
+    ServerCopy,
+    StoredObject,
+    object_at,
+)
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from scripts.migration.model import Location
 
 
 class MemoryStore:
@@ -20,6 +31,7 @@ class MemoryStore:
     def __init__(self, name: str = "memory", contents: dict[str, bytes] | None = None) -> None:
         self.name = name
         self.place = f"memory:{name}"
+        self.location: Location | None = None
         self.contents = {} if contents is None else contents
         self._lock = threading.Lock()
 
@@ -58,7 +70,9 @@ class MemoryStore:
         """Return whether there is a run-cache."""
         return any(key.startswith("runs/") for key in self.contents)
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> Evidence:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         """Write ``item`` once ``chunks`` has ended well."""
         content = b"".join(chunks)
         with self._lock:
@@ -66,6 +80,20 @@ class MemoryStore:
                 return Evidence.NONE
             self.contents[item.key] = content
         return Evidence.HASHED_IN_FLIGHT
+
+    def together(self) -> AbstractContextManager[None]:
+        """Publish one by one: memory waits for nothing."""
+        return nullcontext()
+
+    def copy_from(
+        self,
+        origin: Location | None,  # noqa: ARG002  there is no server
+        item: StoredObject,  # noqa: ARG002
+        *,
+        replace: bool = True,  # noqa: ARG002
+    ) -> ServerCopy:
+        """Copy nothing: memory does nothing by itself."""
+        return ServerCopy.UNABLE
 
     def require_writable(self) -> None:
         """Do nothing: memory can be written."""

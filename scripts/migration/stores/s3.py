@@ -10,16 +10,26 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import AccessDenied, ObjectMissing
-from scripts.migration.model import LAYOUTS, Evidence, Layout, StoredObject, object_at
+from scripts.migration.model import (
+    LAYOUTS,
+    Evidence,
+    Layout,
+    ServerCopy,
+    StoredObject,
+    object_at,
+)
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from obstore.store import S3Store as Bucket
 
+    from scripts.migration.model import Location
+    from scripts.migration.stores.server_copy import ServerCopies
     from scripts.migration.stores.uploads import Uploads
 
 _SHARD = re.compile(r"[0-9a-f]{2}")
@@ -43,13 +53,24 @@ class S3Store:
         place: Its URL, for people.
         bucket: obstore's client, its prefix set to the remote's path.
         uploads: What killed writers left over there; ``None`` if that cannot be asked for.
+        copies: What the server copies by itself; ``None`` if that cannot be asked for.
+        location: Where it is, for other stores on the same server.
     """
 
     def __init__(
-        self, name: str, place: str, bucket: Bucket, uploads: Uploads | None = None
+        self,
+        name: str,
+        place: str,
+        bucket: Bucket,
+        uploads: Uploads | None = None,
+        *,
+        copies: ServerCopies | None = None,
+        location: Location | None = None,
     ) -> None:
         self.name = name
         self.place = place
+        self.location = location
+        self._copies = copies
         self._bucket = bucket
         self._uploads = uploads
         self._has_published = False
@@ -90,7 +111,7 @@ class S3Store:
         for meta in self._list(prefix):
             item = object_at(meta["path"])
             if item is not None:
-                checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
+                checksum = self._md5_of(item, (meta["e_tag"] or "").strip('"'))
                 yield StoredObject(item.oid, item.layout, meta["size"], checksum)
 
     def _md5_of(self, item: StoredObject, etag: str) -> str | None:
@@ -190,6 +211,19 @@ class S3Store:
                 self._creates = False
         return obstore.put(self._bucket, key, content, use_multipart=False)["e_tag"] or ""
 
+    def together(self) -> AbstractContextManager[None]:
+        """Publish one by one: a server answers when an object is kept."""
+        return nullcontext()
+
+    def copy_from(
+        self, origin: Location | None, item: StoredObject, *, replace: bool = True
+    ) -> ServerCopy:
+        """Let the server copy ``item``; see :class:`~.server_copy.ServerCopies`."""
+        if self._copies is None or origin is None:
+            return ServerCopy.UNABLE
+        self._has_published = True
+        return self._copies.copy(item, origin, replace=replace)
+
     def require_writable(self) -> None:
         """Begin an upload and abort it: that needs the right to write, and nothing is written."""
         if self._uploads is not None and self._uploads.is_refused():
@@ -209,14 +243,15 @@ class S3Store:
             return  # some servers say so; it is what was wanted
 
     def clean(self) -> int:
-        """Abort the unfinished uploads that were there before this store wrote anything.
+        """Abort what was unfinished before this store wrote anything: uploads, copies beside.
 
         The server does not tell whose they are. Another migration whose upload is taken away writes
         that object again, and that upload is left alone, being younger.
         """
-        if self._uploads is None or self._has_published:
+        if self._has_published:
             return 0
-        return self._uploads.abort_all()
+        copies = self._copies.clean() if self._copies else 0
+        return copies + (self._uploads.abort_all() if self._uploads else 0)
 
 
 def _first_part(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
