@@ -51,7 +51,7 @@ def copy_objects(
     progress = progress or SilentProgress()
     if plan.counts["to_copy"]:
         stores.target.require_writable()
-    cleaned = stores.target.clean()
+    cleaned = stores.target.clean(thorough=bool(plan.counts["to_copy"]))
     if cleaned:
         told = count_text(cleaned, "unfinished object")
         progress.say(f"{stores.target.name}: {told} of a run that was killed removed")
@@ -62,7 +62,7 @@ def copy_objects(
         work.copy((n for n, block in enumerate(table.blocks) if not block.is_directory), jobs)
         withheld = _withhold(plan, results)
         work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), jobs, withheld)
-    stores.target.clean()
+    stores.target.clean(thorough=bool(plan.counts["to_copy"]))
     return Outcomes(results)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from datetime import timedelta
@@ -47,12 +48,14 @@ def open_bucket(
 
     bucket, _, path = url[len("s3://") :].partition("/")
     prefix = path.strip("/")
-    session = session_for(config, environ)
+    session = functools.lru_cache(maxsize=1)(lambda: session_for(config, environ))
+    if config.get("profile") or environ.get("AWS_PROFILE"):
+        session()  # one that is unknown is told now
     endpoint = config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS)
     region = (
         config.get("region")
         or _first(environ, _REGION_KEYS)
-        or session.get_config_variable("region")
+        or session().get_config_variable("region")
         or "us-east-1"
     )
     anonymous = bool(config.get("allow_anonymous_login"))
@@ -81,7 +84,7 @@ def open_bucket(
         from botocore.config import Config  # noqa: PLC0415
 
         verify = config.get("ssl_verify")
-        return session.create_client(
+        return session().create_client(
             "s3",
             endpoint_url=options.get("endpoint"),
             region_name=region,

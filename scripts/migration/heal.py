@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scripts.migration.opening import open_remote
 from scripts.migration.plan import Healing
-from scripts.migration.project import open_project
+from scripts.migration.project import read_config
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.store import ReadOnly
 from scripts.migration.stores.disk import DiskStore
@@ -41,8 +41,8 @@ def with_healers(
         SettingsError: There is no such remote, or it is of a kind that holds no objects.
         AccessDenied: It has no credentials.
     """
-    with open_project(stores.root) as repo:
-        cache = Path(os.path.realpath(repo.cache.local_cache_dir))
+    config = read_config(stores.root)["cache"]
+    cache = Path(os.path.realpath(config.get("dir") or stores.root / ".dvc" / "cache"))
     healers: list[Source] = [ReadOnly(DiskStore("the cache", cache))] if cache.is_dir() else []
     if heal_from:
         healers.append(open_remote(stores.root, heal_from, passed))

@@ -238,9 +238,9 @@ class PacedStore(PacedSource):
         with self._gate.passing():
             self._store.remove(item)
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:
         """Remove what killed writers left over."""
-        return self._store.clean()
+        return self._store.clean(thorough=thorough)
 
 
 def paced(stores: Stores, bandwidth: Bandwidth) -> Stores:

@@ -140,11 +140,12 @@ class Store(Source, Protocol):
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``; do nothing if it is not there. For ``prune.py`` alone."""
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:
         """Remove what killed writers left over; return how many.
 
         What others are writing stays, or fails there with ``StoreUnavailable``, so that they write
-        it again.
+        it again. Without ``thorough`` is removed what one quick look shows. Uploads in parts need
+        not be among it: the object of one that was killed is still to be copied.
         """
 
 

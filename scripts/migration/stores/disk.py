@@ -290,7 +290,7 @@ class DiskStore:
         with self._translated(item.key):
             (self._root / item.key).unlink(missing_ok=True)
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:  # noqa: ARG002  one look is enough
         """Remove the files of writers that are gone."""
         with self._translated(INCOMING):
             return self._incoming.clean()

@@ -103,6 +103,6 @@ class MemoryStore:
         with self._lock:
             self.contents.pop(item.key, None)
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:  # noqa: ARG002  one look is enough
         """Remove nothing: nothing is ever left over."""
         return 0

@@ -21,6 +21,7 @@ from scripts.migration.model import (
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
+from scripts.migration.stores.server_copy import INCOMING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -180,7 +181,7 @@ class S3Store:
                     told = self._put_whole(item.key, content, replace=replace)
                     if told is None:
                         return Evidence.NONE
-                    sent = hashlib.md5(content, usedforsecurity=False).hexdigest()
+                    sent = _md5_of(item, content)
                 else:
                     part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
                     composite = Composite(part_bytes)
@@ -242,7 +243,7 @@ class S3Store:
         except ObjectMissing:
             return  # some servers say so; it is what was wanted
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:
         """Abort what was unfinished before this store wrote anything: uploads, copies beside.
 
         The server does not tell whose they are. Another migration whose upload is taken away writes
@@ -250,8 +251,17 @@ class S3Store:
         """
         if self._has_published:
             return 0
+        if not thorough and INCOMING.rstrip("/") not in self._prefixes_below(None):
+            return 0
         copies = self._copies.clean() if self._copies else 0
         return copies + (self._uploads.abort_all() if self._uploads else 0)
+
+
+def _md5_of(item: StoredObject, content: bytes) -> str:
+    """Return the MD5 of an object's checked bytes: its name, but for text with other line ends."""
+    if item.layout is Layout.CURRENT:
+        return item.md5
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _first_part(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
