@@ -13,7 +13,16 @@ DIRECTORY_SUFFIX = ".dir"
 SHARDS = 256
 
 
-class Layout(Enum):
+class Word(Enum):
+    """An enumeration whose members are keys of dictionaries, millions of times.
+
+    There is one of each, so where it lies is hash enough; Enum's own is a call into Python.
+    """
+
+    __hash__ = object.__hash__
+
+
+class Layout(Word):
     """Where a remote keeps an object, and by which rule the object is named.
 
     ``CURRENT`` is DVC 3's (MD5 of the bytes), ``LEGACY`` is DVC 2's (MD5 after dos2unix of text).
@@ -26,7 +35,7 @@ class Layout(Enum):
 LAYOUTS = frozenset(Layout)
 
 
-class Evidence(Enum):
+class Evidence(Word):
     """How it is known that the target holds an object's bytes. "Same size" is no proof."""
 
     NONE = "none"
@@ -133,7 +142,7 @@ class ServerCopy(Enum):
     UNABLE = "unable"
 
 
-class Status(Enum):
+class Status(Word):
     """What became of a planned object."""
 
     PRESENT = "present"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scripts.migration.model import Evidence, Proof, Status
+from scripts.migration.model import Evidence, Proof, Status, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ SCHEMA_VERSION = 1
 UNASKED = Proof(Evidence.NONE)
 
 
-class Action(Enum):
+class Action(Word):
     """What is to be done with an object."""
 
     KEEP = "keep"
