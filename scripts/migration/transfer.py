@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable
 from scripts.errors import Corrupted, ObjectMissing, StoreError
 from scripts.migration.digest import digest_for
 from scripts.migration.model import Evidence, Result, ServerCopy, Status
+from scripts.migration.overlap import beside
 from scripts.migration.retry import retrying
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ def copy_object(
 
 
 def _checked(item: StoredObject, source: Source, stop: Stop, advance: Advance) -> Iterator[bytes]:
-    digest = digest_for(item)
-    for chunk in source.read(item):
-        stop.check()
-        digest.update(chunk)
-        yield chunk
-        advance(len(chunk))
-    if not digest.matches(item):
-        raise Corrupted(f"{source.name}: the bytes of {item.key} do not hash to its name.")
+    with beside(digest_for(item), item.size_bytes) as digest:
+        for chunk in source.read(item):
+            stop.check()
+            digest.update(chunk)
+            yield chunk
+            advance(len(chunk))
+        if not digest.matches(item):
+            raise Corrupted(f"{source.name}: the bytes of {item.key} do not hash to its name.")
 
 
 def copy_or_tell(

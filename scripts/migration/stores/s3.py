@@ -7,6 +7,7 @@ import itertools
 import re
 import threading
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import AccessDenied, ObjectMissing
@@ -18,6 +19,7 @@ from scripts.migration.model import (
     StoredObject,
     object_at,
 )
+from scripts.migration.overlap import LARGE_BYTES, in_order
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
@@ -134,7 +136,7 @@ class S3Store:
                 yield from page
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
-        """Yield the bytes of ``item``, each piece by a request of its own.
+        """Yield the bytes of ``item``, each piece by a request of its own, some at once.
 
         No request lasts long, so a time limit on requests does not limit the size of objects.
         """
@@ -146,11 +148,14 @@ class S3Store:
                 content = obstore.get(self._bucket, item.key).bytes().to_bytes()
             yield content
             return
-        for start in range(0, size_bytes, CHUNK_BYTES):
+
+        def fetch(start: int) -> bytes:
             end = min(start + CHUNK_BYTES, size_bytes)
             with translated(self.place, self.name, item.key):
-                piece = obstore.get_range(self._bucket, item.key, start=start, end=end).to_bytes()
-            yield piece
+                return obstore.get_range(self._bucket, item.key, start=start, end=end).to_bytes()
+
+        steps = [partial(fetch, start) for start in range(0, size_bytes, CHUNK_BYTES)]
+        yield from in_order(steps, is_worth_it=size_bytes >= LARGE_BYTES)
 
     def holds_run_cache(self) -> bool:
         """Return whether there is a run-cache."""
