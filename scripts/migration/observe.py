@@ -12,7 +12,6 @@ from scripts.migration.history import History, read_history
 from scripts.migration.inventory import read_inventory
 from scripts.migration.model import Status
 from scripts.migration.notes import tell_notes
-from scripts.migration.places import find_references
 from scripts.migration.plan import Action, Decision, Observed, Plan, decide
 from scripts.migration.project import has_history
 from scripts.migration.prove import (
@@ -26,6 +25,7 @@ from scripts.migration.retry import retrying
 from scripts.migration.sample import EVIDENCE, Sample
 from scripts.migration.scope import Scope
 from scripts.migration.table import UNKNOWN_SIZE, Ledger, Position
+from scripts.migration.uses import find_references
 from scripts.migration.wanted import Wanted, read_wanted
 from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress

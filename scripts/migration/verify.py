@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from scripts.migration.model import Proof, Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Outcomes, Report
-from scripts.migration.places import find_references
 from scripts.migration.prove import Shelf, look_into_shards, prove_block, sampled
 from scripts.migration.sample import EVIDENCE, Sample
 from scripts.migration.table import Ledger, Position
+from scripts.migration.uses import find_references
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:

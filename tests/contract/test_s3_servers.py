@@ -10,7 +10,7 @@ from scripts.errors import StoreUnavailable
 from scripts.migration.buckets import open_bucket
 from scripts.migration.model import Status, StoredObject
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
-from scripts.migration.transfer import copy_object, copy_shard
+from scripts.migration.transfer import copy_object, copy_or_tell
 from scripts.migration.workers import Stop
 from tests.contract.store_worlds import content_of, named, pieces
 from tests.contract.stub_s3 import StubS3, refusal, serving
@@ -68,10 +68,10 @@ def test_a_wrong_object_in_parts_is_never_visible_under_its_name(stub: StubS3) -
     item = named(b"x" * len(LARGE))
     remote(stub, "from").publish(item, pieces(LARGE))
     source, target = remote(stub, "from"), remote(stub, "to")
-    (outcome,) = copy_shard(
-        [listed(source)], source, target, stop=Stop(), advance=lambda _: None
-    )  # fmt: skip
-    assert outcome.status is Status.CORRUPT
+    result, _ = copy_or_tell(
+        listed(source), source, target, stop=Stop(), advance=lambda _: None, replace=False
+    )
+    assert result.status is Status.CORRUPT
     assert sorted(stub.objects) == [f"from/{item.key}"]
     assert not [
         asked for asked in stub.asked if (asked.method, asked.key) == ("PUT", f"to/{item.key}")

@@ -27,10 +27,10 @@ from scripts.migration.model import (
 from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.outputs import Verdict
-from scripts.migration.places import REFERENCES_KEPT
 from scripts.migration.plan import Action, Decision, Healing, Observed, Plan, Share, decide
 from scripts.migration.store import ReadOnly
 from scripts.migration.stores.memory import MemoryStore
+from scripts.migration.uses import REFERENCES_KEPT
 from scripts.migration.verify import judge
 from scripts.progress import SilentProgress
 from tests.tables import report_of
