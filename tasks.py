@@ -433,6 +433,9 @@ def dvc_migrate(
         planned = migration.plan_migration(
             stores, scope=scoped, jobs=jobs, progress=recording, sample=sample
         )
+        planned = migration.with_estimate(
+            planned, stores, trial=dry_run, jobs=jobs, progress=recording
+        )
         if dry_run:
             console.show_result(planned, view.dry_run_view, as_json=json)
             return

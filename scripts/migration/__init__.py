@@ -38,6 +38,7 @@ from scripts.migration.cutover import (
     switch_defaults,
     undo_switch,
 )
+from scripts.migration.estimate import with_estimate
 from scripts.migration.heal import with_healers
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores, open_writable
@@ -79,5 +80,6 @@ __all__ = [
     "undo_switch",
     "verify",
     "verify_remote",
+    "with_estimate",
     "with_healers",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ def copy_objects(
     if cleaned:
         told = count_text(cleaned, "unfinished object")
         progress.say(f"{stores.target.name}: {told} of a run that was killed removed")
+    started_s = time.monotonic()
     results = _settled(plan)
     table = results.table
     with progress.phase("copying", total=plan.bytes_to_copy, unit="bytes") as phase:
@@ -64,7 +66,7 @@ def copy_objects(
         withheld = _withhold(plan, results)
         work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), jobs, withheld)
     stores.target.clean(thorough=bool(plan.counts["to_copy"]))
-    return Outcomes(results)
+    return Outcomes(results, copying_s=time.monotonic() - started_s)
 
 
 def _settled(plan: Plan) -> Ledger[Result]:

@@ -93,6 +93,14 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """How long copying will take, in seconds; if it is not ``is_whole``, reading alone does."""
+
+    duration_s: float
+    is_whole: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a migration will do.
 
@@ -109,6 +117,7 @@ class Plan:
         by_revision: The share of each revision at which a ref stands, and of the workspace.
         by_path: The share of each output.
         started_s: When observing began, on the monotonic clock, in seconds.
+        estimate: How long its copying will take; ``None`` where nothing tells.
     """
 
     source: str
@@ -123,6 +132,7 @@ class Plan:
     by_revision: tuple[Share, ...] = ()
     by_path: tuple[Share, ...] = ()
     started_s: float = 0.0
+    estimate: Estimate | None = None
 
     @cached_property
     def kinds(self) -> Counter[Decision]:
@@ -205,6 +215,7 @@ class Plan:
             "can_complete": self.can_complete,
             "counts": self.counts,
             "bytes_to_copy": self.bytes_to_copy,
+            "estimate": asdict(self.estimate) if self.estimate else None,
             "healed_from": self.healed_from,
             "revisions": self.revisions,
             "excluded": dict(self.excluded),

@@ -65,6 +65,7 @@ def verify(
             (stores.source, stores.target, *stores.healers),
             jobs=jobs,
             progress=progress,
+            copying_s=outcomes.copying_s,
         ),
         uncollectable=plan.uncollectable,
         excluded=plan.excluded,
@@ -113,11 +114,16 @@ def judge(before: Result, proof: Proof, words: str = "") -> tuple[Result, str]:
 
 
 def with_references(
-    results: Ledger[Result], places: Iterable[Source], *, jobs: int, progress: Progress
+    results: Ledger[Result],
+    places: Iterable[Source],
+    *,
+    jobs: int,
+    progress: Progress,
+    copying_s: float = 0.0,
 ) -> Outcomes:
     """Return the outcomes, and where those objects are used that a report names."""
     told = [kind for kind in results.counts() if kind.repaired or not kind.is_intact]
     references = find_references(
         results.table, results.positions(told), places, jobs=jobs, progress=progress
     )
-    return Outcomes(results, references)
+    return Outcomes(results, references, copying_s)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING
-
-from rich.console import Console
-
 from scripts.console.migration import (
     dry_run_view,
     plan_view,
@@ -19,17 +14,7 @@ from scripts.migration.cutover import LOCAL, Switch
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
 from scripts.migration.plan import Action, Decision, PlannedObject, Share
-from tests.tables import plan_of, report_of
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-
-def drawn(view: RenderableType) -> str:
-    console = Console(file=io.StringIO(), width=100)
-    with console.capture() as capture:
-        console.print(view)
-    return capture.get()
+from tests.tables import drawn, plan_of, report_of
 
 
 def item(number: int) -> StoredObject:
