@@ -6,7 +6,7 @@ import json
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError
 from scripts.migration.digest import digest_for
@@ -151,12 +151,17 @@ def _read(item: StoredObject, store: Source, stop: Stop, room: ExitStack) -> byt
 
 def _parse(item: StoredObject, content: bytes) -> tuple[tuple[str, str], ...]:
     try:
-        listed = json.loads(content)
-        files = tuple((entry["relpath"], entry["md5"]) for entry in listed)
-    except (ValueError, KeyError, TypeError) as error:
+        listed = json.loads(content, object_pairs_hook=_path_and_md5)
+    except ValueError as error:
         raise Corrupted(f"{item.key} is not a directory's list of files.") from error
-    if not isinstance(listed, list):
+    if not isinstance(listed, list) or not all(isinstance(entry, tuple) for entry in listed):
         raise Corrupted(f"{item.key} is not a directory's list of files.")
-    if not all(isinstance(path, str) and is_oid(md5) for path, md5 in files):
+    if not all(isinstance(path, str) and is_oid(md5) for path, md5 in listed):
         raise Corrupted(f"{item.key} names a file whose hash is malformed.")
-    return files
+    return tuple(listed)
+
+
+def _path_and_md5(pairs: list[tuple[str, Any]]) -> tuple[Any, Any]:
+    """Return what counts of an entry, at once: as dictionaries, a long list takes thrice that."""
+    entry = dict(pairs)
+    return entry.get("relpath"), entry.get("md5")

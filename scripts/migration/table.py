@@ -22,7 +22,7 @@ DIGEST_BYTES = 16
 NO_FAMILY = 0
 UNKNOWN_SIZE = -1
 _RECORD = Struct("<16sI")
-_FOLD_BYTES = 1 << 16
+_FOLD_BYTES = 1 << 18
 """Mentions of a block that are kept as they come, before each object is kept once again."""
 
 
