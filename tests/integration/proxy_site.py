@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -27,9 +28,9 @@ from tests.workspace import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 PRIVATE_PACKAGE = "slipway-private-thing"
+SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _WAIT_S = 10
 
 
@@ -53,6 +54,13 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+
+    @property
+    def bundle(self) -> Path:
+        """What a company hands out: everybody's authorities, and its own."""
+        path = self.path.with_name("bundle.pem")
+        path.write_bytes(SYSTEM_BUNDLE.read_bytes() + self.path.read_bytes())
+        return path
 
     def issue(self, address: str, directory: Path, *, ended: bool = False) -> tuple[Path, Path]:
         """Return a certificate for an IP address, and its key."""

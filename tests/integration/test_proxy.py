@@ -17,6 +17,7 @@ from scripts import process
 from scripts.crossing.routes import observe_routes
 from tests.integration.proxy_site import (
     PRIVATE_PACKAGE,
+    SYSTEM_BUNDLE,
     Authority,
     Tinyproxy,
     TlsServer,
@@ -35,7 +36,6 @@ pytestmark = pytest.mark.needs("docker", "proxy")
 
 PROXY_PASSWORD, INDEX_PASSWORD = "planted-proxy-9f31", "planted-index-40c7"
 TARGET = ".slipway/fetched"
-SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,13 @@ class Site:
     proxy: Tinyproxy
     server: TlsServer
 
-    @property
-    def bundle(self) -> Path:
-        """What a company hands out: everybody's authorities, and its own."""
-        path = self.directory / "bundle.pem"
-        path.write_bytes(SYSTEM_BUNDLE.read_bytes() + self.authority.path.read_bytes())
-        return path
-
     def environment(self, **changes: str) -> dict[str, str]:
         """Return what a person of this company has in their shell."""
         index = f"https://bob:{INDEX_PASSWORD}@{self.server.place}/simple/"
         return {
             "HTTPS_PROXY": f"http://ada:{PROXY_PASSWORD}@{self.proxy.place}",
             "UV_DEFAULT_INDEX": index,
-            "CA_BUNDLE": str(self.bundle),
+            "CA_BUNDLE": str(self.authority.bundle),
             **changes,
         }
 
