@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import asdict
 from pathlib import Path
@@ -44,9 +45,8 @@ def net(_: Progress, *, index_url: str, root: str) -> dict[str, Any]:
         asks[f"git remote {name}"] = _asking(_git, url, root)
     for name in _dvc_remotes(root):
         asks[f"DVC remote {name}"] = _asking(_dvc, name, root)
-    pool = ThreadPoolExecutor(max_workers=len(asks))
     started = time.monotonic()
-    waiting = {name: pool.submit(ask) for name, ask in asks.items()}
+    waiting = {name: _begin(ask) for name, ask in asks.items()}
     rows = {}
     for name, row in waiting.items():
         try:
@@ -54,6 +54,20 @@ def net(_: Progress, *, index_url: str, root: str) -> dict[str, Any]:
         except NotInTime:
             rows[name] = Reached("TCP", f"no answer in {ROW_S:g} s", ROW_S)
     return {"rows": {name: asdict(row) for name, row in rows.items()}, "listening": _listening()}
+
+
+def _begin(ask: Callable[[], Reached]) -> Future[Reached]:
+    """Ask in a thread that this process does not wait for at its end, as it would for a pool's."""
+    answer: Future[Reached] = Future()
+
+    def settle() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # noqa: BLE001  raised where the answer is taken
+            answer.set_exception(error)
+
+    threading.Thread(target=settle, daemon=True).start()
+    return answer
 
 
 def _default_index() -> str:
@@ -132,6 +146,8 @@ def _dvc(name: str, root: str) -> Reached:
     from dvc.repo import Repo  # noqa: PLC0415
 
     started = time.monotonic()
+    # Of botocore's own five, the last would come after the row has ended.
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     try:
         with Repo(root) as repo:
             filesystem, config, path = get_cloud_fs(repo.config, name=name)
