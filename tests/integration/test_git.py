@@ -58,6 +58,32 @@ def test_work_goes_both_ways(each_site: Site) -> None:
     assert git("status", "--porcelain") == inside(site.exec, "git status --porcelain") == ""
 
 
+def test_aliases_and_settings_cross_from_every_level_and_include(each_site: Site) -> None:
+    site, person = each_site, each_site.person
+    settings = person.home / ".gitconfig"
+    usual = settings.read_text()
+    (person.home / "of work").write_text("[alias]\n\tfrom-work = !git config user.name\n")
+    person.configure("alias.short", "log -1 --format=%s")
+    person.configure("core.abbrev", "12")
+    person.configure("core.excludesFile", "/srv/elsewhere/ignored")
+    person.configure(f"includeIf.gitdir:{site.workspace.root}/.path", str(person.home / "of work"))
+    try:
+        person.give()
+        planned = said(person.inv("plan"))
+        assert "core.excludesfile (/srv/elsewhere/ignored is not there)" in planned
+        person.up()
+        assert inside(site.exec, "git short") == person.git("short")
+        assert inside(site.exec, "git from-work") == NAME
+        assert len(inside(site.exec, "git rev-parse --short HEAD")) == 12
+        assert inside(site.exec, "git config core.excludesFile || echo none") == "none"
+        inside(site.exec, "git config --global alias.mine status")
+        assert "alias.mine" not in settings.read_text(), "what is set inside stays inside"
+    finally:
+        inside(site.exec, "git config --global --unset alias.mine || true")
+        settings.write_text(usual)
+        person.up()
+
+
 def test_the_host_is_reached_by_its_usual_name(each_site: Site) -> None:
     url = each_site.server.url(each_site.bare, "host.docker.internal")
     script = f"git push -q --force '{url}' main && git ls-remote '{url}'"

@@ -84,6 +84,21 @@ def test_a_credential_of_the_host_is_lent_and_stored_nowhere(
 
 
 @pytest.mark.needs("git-http")
+def test_what_was_lent_ends_with_the_container(site: Site, authority: Authority) -> None:
+    with on_the_web(site, authority) as url:
+        stored(site.person, url, PLANTED)
+        site.workspace.write_env(GIT_CREDENTIALS="host")
+        site.person.up()
+        inside(site.exec, "git fetch -q web")
+        asking = ["git", "credential-cache", "--socket", str(site.workspace.root / SOCKET), "get"]
+        host = url.partition("://")[2]
+        lent = process.run(asking, stdin=f"protocol=https\nhost={host}\n\n")
+        assert PLANTED in lent.stdout
+        assert site.person.inv("down").returncode == 0
+        assert not (site.workspace.root / SOCKET).exists()
+
+
+@pytest.mark.needs("git-http")
 @pytest.mark.parametrize("known", ["", "wrong"])
 def test_without_the_right_credential_git_inside_says_so(
     each_site: Site, authority: Authority, known: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tests.integration.object_store import ObjectStore
 from tests.integration.proxy_site import (
     PRIVATE_PACKAGE,
     PROXY_PASSWORD,
+    Authority,
     Company,
     behind_tls,
     company,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("docker", "proxy")
 
 TARGET = ".slipway/fetched"
+LIMIT_S = 10
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +242,8 @@ def test_s3_says_which_of_proxy_and_keys_refuses(
 def test_the_env_file_alone_does(inside: Workspace, site: Company) -> None:
     """For commands of `./inv` and for all others: nothing is in the environment."""
     assert not {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} & set(os.environ)
-    inside.write_env(**shell(site))
+    small_letters = {"https_proxy": site.https_proxy, "http_proxy": site.https_proxy}
+    inside.write_env(**small_letters, CA_BUNDLE=str(site.authority.bundle))
     try:
         inside.up()
         page = ["curl", "--silent", "--show-error", "--fail", f"{site.server.url}/hello"]
@@ -275,23 +279,48 @@ def test_relays_that_a_restart_ended_are_started_anew(inside: Workspace, site: C
     assert done.stdout == "hello\n", "the inside's relay starts with the container"
 
 
-def test_a_proxy_that_is_gone_or_refuses_is_said(inside: Workspace, site: Company) -> None:
-    wrong = shell(site, HTTPS_PROXY=f"http://ada:wrong-password@{site.proxy.place}")
-    done = inside.inv("up", "--yes", env=wrong)
-    assert done.returncode == 4
-    assert done.stderr.count("HINT ") <= 1
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("http://{}", "refuses (407"),
+        ("http://ada:wrong-password@{}", "refuses (401"),  # as tinyproxy has it
+        ("http://127.0.0.1:9", "127.0.0.1:9 cannot be reached from the host"),
+        ("http://no-such-proxy.invalid:3128", "no-such-proxy.invalid"),
+    ],
+)
+def test_a_proxy_that_is_gone_or_refuses_is_said(
+    inside: Workspace, site: Company, address: str, told: str
+) -> None:
+    proxy = address.format(site.proxy.place)
+    wrong = shell(site, HTTPS_PROXY=proxy, HTTP_PROXY=proxy)
+    for command in (["up", "--yes"], ["doctor"], ["net"]):
+        started = time.monotonic()
+        done = inside.inv(*command, env=wrong)
+        assert time.monotonic() - started < LIMIT_S, command
+        assert done.returncode == 4, said(done)
+        assert done.stderr.count("ERROR ") == done.stderr.count("HINT ") == 1, done.stderr
     rows = rows_of(inside, wrong)
-    assert rows["proxy"]["layer"] == rows["package index"]["layer"] == "proxy"
-    assert f"{site.proxy.place} refuses (401" in rows["proxy"]["seen"]
-    gone = shell(site, HTTPS_PROXY="http://127.0.0.1:9")
-    assert inside.inv("up", "--yes", env=gone).returncode == 4
-    rows = rows_of(inside, gone)
-    assert rows["proxy"]["layer"] == "proxy", rows
-    assert "127.0.0.1:9 cannot be reached from the host" in rows["proxy"]["seen"]
-    assert inside.inv("up", "--yes", env=shell(site)).returncode == 0
+    assert rows["proxy"]["layer"] in {"proxy", "name"}, rows
+    assert told in rows["proxy"]["seen"], rows
+    assert rows["package index"]["layer"] == rows["proxy"]["layer"]
+
+
+@pytest.mark.parametrize("command", ["up", "doctor", "plan"])
+def test_certificates_of_no_use_are_said(inside: Workspace, site: Company, command: str) -> None:
+    ended = site.directory / f"ended-{command}.pem"
+    Authority(ended, ended=True)
+    for path, told in ((ended, "all of which have expired"), (ended / "x", "not a readable PEM")):
+        started = time.monotonic()
+        options = ["--yes"] if command == "up" else []
+        done = inside.inv(command, *options, env=shell(site, CA_BUNDLE=str(path)))
+        assert time.monotonic() - started < LIMIT_S
+        assert done.returncode == 2, said(done)
+        assert done.stderr.count("ERROR ") == done.stderr.count("HINT ") == 1, done.stderr
+        assert told in said(done)
 
 
 def test_packets_are_no_larger_than_the_way_out_takes(inside: Workspace, site: Company) -> None:
+    assert inside.inv("up", "--yes", env=shell(site)).returncode == 0
     wanted = min(observe_routes().mtu, 1500)
     device = inside.inv("exec", "--", "cat", "/sys/class/net/eth0/mtu", env=shell(site))
     assert int(device.stdout) == wanted
