@@ -6,6 +6,7 @@ Run as ``python -m scripts.container.net_inside REQUEST``; speaks the protocol o
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 ROW_S = 10.0
 """The most that a row waits."""
+_ONE_BY_ONE = threading.Lock()
+"""DVC imports its parts when they are first needed, which goes wrong in two threads at once."""
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=8"
 
 
@@ -142,24 +145,33 @@ def _dvc_remotes(root: str) -> list[str]:
 
 def _dvc(name: str, root: str) -> Reached:
     """List the top of a DVC remote, with the credentials that DVC uses."""
-    from dvc.fs import get_cloud_fs  # noqa: PLC0415  a second, which only a project with remotes pays
-    from dvc.repo import Repo  # noqa: PLC0415
-
     started = time.monotonic()
     # Of botocore's own five, the last would come after the row has ended.
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     try:
-        with Repo(root) as repo:
-            filesystem, config, path = get_cloud_fs(repo.config, name=name)
-            try:
-                entries = len(filesystem(**config).ls(path, detail=False))
-            except FileNotFoundError:
-                entries = 0
-                _require_place(filesystem(**config), path)
+        with _ONE_BY_ONE:
+            filesystem, path = _dvc_filesystem(name, root)
+        try:
+            entries = len(filesystem.ls(path, detail=False))
+        except FileNotFoundError:
+            entries = 0
+            _require_place(filesystem, path)
     except Exception as error:  # noqa: BLE001  whatever a remote's own library raises is the answer
         said = masked(str(error) or type(error).__name__)
         return Reached(layer_of(f"{type(error).__name__} {said}"), said, time.monotonic() - started)
     return Reached("", f"{path}: {entries} entries", time.monotonic() - started)
+
+
+def _dvc_filesystem(name: str, root: str) -> tuple[Any, str]:
+    """Return what reaches a DVC remote, its library imported but not connected yet, and its top."""
+    from dvc.fs import get_cloud_fs  # noqa: PLC0415  a second, which only a project with remotes pays
+    from dvc.repo import Repo  # noqa: PLC0415
+
+    with Repo(root) as repo:
+        kind, config, path = get_cloud_fs(repo.config, name=name)
+    for module in kind.REQUIRES.values():
+        importlib.import_module(module)
+    return kind(**config), str(path)
 
 
 def _require_place(filesystem: Any, path: str) -> None:  # noqa: ANN401  dvc ships no types

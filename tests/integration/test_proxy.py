@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -99,25 +98,38 @@ def test_a_build_asks_a_private_index_through_the_proxy(small: Workspace, site: 
     assert '"UV_DEFAULT_INDEX"' in overlay, "named, not written"
 
 
-def test_a_build_finds_all_of_it_in_the_env_file_alone(small: Workspace, site: Company) -> None:
+@pytest.mark.parametrize(("door", "version"), [("./inv build", "0.8"), ("compose", "0.9")])
+def test_a_build_finds_all_of_it_in_the_env_file_alone(
+    small: Workspace, site: Company, door: str, version: str
+) -> None:
     """Through `./inv`, and through compose, which is what an editor calls."""
     assert not {"HTTPS_PROXY", "https_proxy", "UV_DEFAULT_INDEX"} & set(os.environ)
+    directory = site.directory / version
+    directory.mkdir()
+    wheel = private_wheel(directory, version)
+    site.server.put_wheels(directory)
+    lock = small.root / "environment.lock"
+    usual = lock.read_text()
+    others = [line for line in usual.splitlines() if not line.startswith(PRIVATE_PACKAGE)]
+    lock.write_text("\n".join([*others, lock_of(directory)]))
     small.write_env(**shell(site))
     files = ["--file", "docker-compose.yml", "--file", ".slipway/compose.yml"]
     compose = ["docker", "compose", "--project-name", small.project, *files, "build", "dev"]
+    asked = site.through_the_proxy()
     try:
-        for build in ([sys.executable, "-m", "invoke", "build"], compose):
-            asked, fetched = site.through_the_proxy(), site.server.log().count(".whl")
-            done = small.run([*build, "--no-cache"])
-            assert done.returncode == 0, said(done)
-            assert site.through_the_proxy() > asked
-            assert site.server.log().count(".whl") > fetched
-            assert "planted" not in said(done)
+        done = small.inv("build") if door == "./inv build" else small.run(compose)
+        assert done.returncode == 0, said(done)
+        assert site.through_the_proxy() > asked
+        assert " bob [" in next(
+            line for line in site.server.log().splitlines() if wheel.name in line
+        )
         image = f"slipway-dev:{small.project}"
         for command in (["history", "--no-trunc"], ["image", "inspect"]):
             assert "planted" not in process.run(["docker", *command, image]).stdout
+        assert "planted" not in said(done)
     finally:
         small.write_env()
+        lock.write_text(usual)
 
 
 def test_an_index_of_pips_own_file_is_used(small: Workspace, site: Company, wheels: Path) -> None:

@@ -230,7 +230,8 @@ def test_s3_says_which_of_proxy_and_keys_refuses(
     assert set(far) == {"clear", "secure"}
     wrong = s3_shell(site, AWS_SECRET_ACCESS_KEY="wrong-secret")
     rows = rows_of(inside, wrong)
-    assert {rows[f"DVC remote {name}"]["layer"] for name in far} == {"auth"}, rows
+    layers = {name: rows[f"DVC remote {name}"] for name in far}
+    assert {row["layer"] for row in layers.values()} == {"auth"}, layers
     refused = site.https_proxy.replace(PROXY_PASSWORD, "wrong-password")
     refusing = s3_shell(site, HTTPS_PROXY=refused, HTTP_PROXY=refused)
     assert inside.inv("up", "--yes", env=refusing).returncode == 4
