@@ -14,7 +14,7 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
@@ -148,9 +148,10 @@ def _dvc(name: str, root: str) -> Reached:
     started = time.monotonic()
     # Of botocore's own five, the last would come after the row has ended.
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
+    endpoint = ""
     try:
         with _ONE_BY_ONE:
-            filesystem, path = _dvc_filesystem(name, root)
+            filesystem, path, endpoint = _dvc_filesystem(name, root)
         try:
             entries = len(filesystem.ls(path, detail=False))
         except FileNotFoundError:
@@ -158,12 +159,18 @@ def _dvc(name: str, root: str) -> Reached:
             _require_place(filesystem, path)
     except Exception as error:  # noqa: BLE001  whatever a remote's own library raises is the answer
         said = masked(str(error) or type(error).__name__)
-        return Reached(layer_of(f"{type(error).__name__} {said}"), said, time.monotonic() - started)
+        failed = layer_of(f"{type(error).__name__} {said}")
+        refusal = _proxy_refusal(endpoint)
+        found = refusal or Reached(failed, said, 0.0)
+        return replace(found, elapsed_s=time.monotonic() - started)
     return Reached("", f"{path}: {entries} entries", time.monotonic() - started)
 
 
-def _dvc_filesystem(name: str, root: str) -> tuple[Any, str]:
-    """Return what reaches a DVC remote, its library imported but not connected yet, and its top."""
+def _dvc_filesystem(name: str, root: str) -> tuple[Any, str, str]:
+    """Return what reaches a DVC remote, its library imported but not connected, its top, its URL.
+
+    The URL is empty where no web server is asked.
+    """
     from dvc.fs import get_cloud_fs  # noqa: PLC0415  a second, which only a project with remotes pays
     from dvc.repo import Repo  # noqa: PLC0415
 
@@ -171,7 +178,14 @@ def _dvc_filesystem(name: str, root: str) -> tuple[Any, str]:
         kind, config, path = get_cloud_fs(repo.config, name=name)
     for module in kind.REQUIRES.values():
         importlib.import_module(module)
-    return kind(**config), str(path)
+    usual = "https://s3.amazonaws.com" if kind.protocol == "s3" else ""
+    return kind(**config), str(path), str(config.get("endpointurl") or usual)
+
+
+def _proxy_refusal(url: str) -> Reached | None:
+    """Ask for a failed remote's server once more: its library may not know a proxy's words."""
+    found = reach(url, timeout_s=2) if url and proxy_for(url) else None
+    return found if found is not None and found.layer == "proxy" else None
 
 
 def _require_place(filesystem: Any, path: str) -> None:  # noqa: ANN401  dvc ships no types
