@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from scripts.container.cache import repair_checkout
 from scripts.container.checks import check_checkout, check_links
 from scripts.container.model import Check, ContainerFacts, ContainerPlan, Gpu, Proof, Verdict
+from scripts.crossing.reached import IPV6_HINT, IPV6_ONLY
 from scripts.errors import CommandFailed, ContainerError
 from scripts.report import write_text
 
@@ -175,7 +176,8 @@ def _judge(
             return Check(name, Verdict.WARNING, seen, str(answer["hint"]))
         if name == "network" and not _host_reaches(str(answer.get("asked", ""))):
             return Check(name, Verdict.WARNING, f"{seen}; this machine has no way there either")
-        return Check(name, Verdict.FAILED, seen, _HINTS[name])
+        hint = IPV6_HINT if IPV6_ONLY in seen else _HINTS[name]
+        return Check(name, Verdict.FAILED, seen, hint)
     if name == "user":
         wanted = f"{plan.identity.username} ({plan.identity.uid}:{plan.identity.gid})"
         if seen != wanted:

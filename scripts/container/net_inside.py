@@ -6,13 +6,15 @@ Run as ``python -m scripts.container.net_inside REQUEST``; speaks the protocol o
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 ROW_S = 10.0
 """The most that a row waits."""
+_ONE_BY_ONE = threading.Lock()
+"""DVC imports its parts when they are first needed, which goes wrong in two threads at once."""
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=8"
 
 
@@ -44,9 +48,8 @@ def net(_: Progress, *, index_url: str, root: str) -> dict[str, Any]:
         asks[f"git remote {name}"] = _asking(_git, url, root)
     for name in _dvc_remotes(root):
         asks[f"DVC remote {name}"] = _asking(_dvc, name, root)
-    pool = ThreadPoolExecutor(max_workers=len(asks))
     started = time.monotonic()
-    waiting = {name: pool.submit(ask) for name, ask in asks.items()}
+    waiting = {name: _begin(ask) for name, ask in asks.items()}
     rows = {}
     for name, row in waiting.items():
         try:
@@ -54,6 +57,20 @@ def net(_: Progress, *, index_url: str, root: str) -> dict[str, Any]:
         except NotInTime:
             rows[name] = Reached("TCP", f"no answer in {ROW_S:g} s", ROW_S)
     return {"rows": {name: asdict(row) for name, row in rows.items()}, "listening": _listening()}
+
+
+def _begin(ask: Callable[[], Reached]) -> Future[Reached]:
+    """Ask in a thread that this process does not wait for at its end, as it would for a pool's."""
+    answer: Future[Reached] = Future()
+
+    def settle() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:  # noqa: BLE001  raised where the answer is taken
+            answer.set_exception(error)
+
+    threading.Thread(target=settle, daemon=True).start()
+    return answer
 
 
 def _default_index() -> str:
@@ -128,22 +145,47 @@ def _dvc_remotes(root: str) -> list[str]:
 
 def _dvc(name: str, root: str) -> Reached:
     """List the top of a DVC remote, with the credentials that DVC uses."""
+    started = time.monotonic()
+    # Of botocore's own five, the last would come after the row has ended.
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
+    endpoint = ""
+    try:
+        with _ONE_BY_ONE:
+            filesystem, path, endpoint = _dvc_filesystem(name, root)
+        try:
+            entries = len(filesystem.ls(path, detail=False))
+        except FileNotFoundError:
+            entries = 0
+            _require_place(filesystem, path)
+    except Exception as error:  # noqa: BLE001  whatever a remote's own library raises is the answer
+        said = masked(str(error) or type(error).__name__)
+        failed = layer_of(f"{type(error).__name__} {said}")
+        refusal = _proxy_refusal(endpoint)
+        found = refusal or Reached(failed, said, 0.0)
+        return replace(found, elapsed_s=time.monotonic() - started)
+    return Reached("", f"{path}: {entries} entries", time.monotonic() - started)
+
+
+def _dvc_filesystem(name: str, root: str) -> tuple[Any, str, str]:
+    """Return what reaches a DVC remote, its library imported but not connected, its top, its URL.
+
+    The URL is empty where no web server is asked.
+    """
     from dvc.fs import get_cloud_fs  # noqa: PLC0415  a second, which only a project with remotes pays
     from dvc.repo import Repo  # noqa: PLC0415
 
-    started = time.monotonic()
-    try:
-        with Repo(root) as repo:
-            filesystem, config, path = get_cloud_fs(repo.config, name=name)
-            try:
-                entries = len(filesystem(**config).ls(path, detail=False))
-            except FileNotFoundError:
-                entries = 0
-                _require_place(filesystem(**config), path)
-    except Exception as error:  # noqa: BLE001  whatever a remote's own library raises is the answer
-        said = masked(str(error) or type(error).__name__)
-        return Reached(layer_of(f"{type(error).__name__} {said}"), said, time.monotonic() - started)
-    return Reached("", f"{path}: {entries} entries", time.monotonic() - started)
+    with Repo(root) as repo:
+        kind, config, path = get_cloud_fs(repo.config, name=name)
+    for module in kind.REQUIRES.values():
+        importlib.import_module(module)
+    usual = "https://s3.amazonaws.com" if kind.protocol == "s3" else ""
+    return kind(**config), str(path), str(config.get("endpointurl") or usual)
+
+
+def _proxy_refusal(url: str) -> Reached | None:
+    """Ask for a failed remote's server once more: its library may not know a proxy's words."""
+    found = reach(url, timeout_s=2) if url and proxy_for(url) else None
+    return found if found is not None and found.layer == "proxy" else None
 
 
 def _require_place(filesystem: Any, path: str) -> None:  # noqa: ANN401  dvc ships no types

@@ -6,6 +6,7 @@ JSON object: check name -> {"works": bool, "seen": str}, with a "hint" where tha
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pwd
@@ -15,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _TIMEOUT_S = 10
 _AGENT_TIMEOUT_S = 3
@@ -165,15 +167,41 @@ def _network(asked: dict[str, Any]) -> str:
     host = url.hostname or ""
     proxy = os.environ.get(f"{url.scheme}_proxy") or os.environ.get(f"{url.scheme.upper()}_PROXY")
     if proxy:
+        _await_relay(urlsplit(proxy))
         _ask_through_proxy(url.geturl())
         return "package index answers, through the proxy"
-    with socket.create_connection(
-        (host, url.port or (443 if url.scheme == "https" else 80)), timeout=_TIMEOUT_S
-    ) as plain:
+    with _connected(host, url.port or (443 if url.scheme == "https" else 80)) as plain:
         if url.scheme != "https":
             return "package index answers"
         with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure:
             return f"package index answers, {secure.version()}"
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), timeout=_TIMEOUT_S)
+    except OSError as error:
+        if error.errno not in (errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+            raise
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if any(family != socket.AF_INET6 for family, *_ in found):
+            raise
+        # These words choose the hint, see scripts/crossing/reached.py.
+        raise OSError(f"{host} has IPv6 only, which does not get out from inside") from error
+
+
+def _await_relay(proxy: SplitResult) -> None:
+    """Wait for the relay to the proxy, which begins with the container, as this question does."""
+    end = time.monotonic() + _TIMEOUT_S
+    while proxy.hostname == "127.0.0.1":
+        try:
+            socket.create_connection((proxy.hostname, proxy.port or 80), timeout=1).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _ask_through_proxy(url: str) -> None:

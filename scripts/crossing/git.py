@@ -99,8 +99,8 @@ def observe_git(root: Path, environ: Mapping[str, str]) -> GitFacts:
     The place is read from files, not asked for: git would refuse a workspace of another owner,
     and follow GIT_DIR.
     """
-    entries, why = _read_entries(root, environ)
     directory = _git_directory(root)
+    entries, why = _read_entries(directory or root / ".git")
     common = _named_in(directory / "commondir", directory) if directory else None
     common = common or directory
     submodules = _submodules(root) if directory else {}
@@ -138,21 +138,20 @@ def public_half(file: str) -> str:
     return found.group() if found else ""
 
 
-def _read_entries(root: Path, environ: Mapping[str, str]) -> tuple[tuple[GitEntry, ...], str]:
-    command = ["git", "config", "--list", "--show-scope", "--includes", "-z"]
-    # Where git doubts the owner, it would leave the repository's own settings out without a word.
-    trust = {} if "GIT_CONFIG_COUNT" in environ else git_environment(str(root))
+def _read_entries(directory: Path) -> tuple[tuple[GitEntry, ...], str]:
+    """Read all levels, as a repository at ``directory`` has them, whether there is one or not.
+
+    The place is said outright: git would follow GIT_DIR to another repository and its remotes, and
+    leave out without a word what a repository says whose owner it doubts.
+    """
+    listing = ["config", "--list", "--show-scope", "--includes", "-z"]
+    command = ["git", f"--git-dir={directory}", *listing]
     try:
-        listed = process.run(command, cwd=root, env=trust, timeout_s=_TIMEOUT_S).stdout
-        return tuple(entry for entry in parse_entries(listed) if not _is_trust(entry)), ""
+        return parse_entries(process.run(command, timeout_s=_TIMEOUT_S).stdout), ""
     except ToolMissing:
         return (), "git is not installed on this machine"
     except CommandFailed as error:
         return (), (error.stderr.strip().splitlines() or ["git config failed"])[-1]
-
-
-def _is_trust(entry: GitEntry) -> bool:
-    return entry.scope == "command" and entry.key == "safe.directory"
 
 
 def _git_directory(root: Path) -> Path | None:

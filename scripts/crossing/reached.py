@@ -20,6 +20,7 @@ HINTS = {
 }
 """What to do next, by the layer that failed; see :func:`hint_for`."""
 IPV6_ONLY = "IPv6 only"
+IPV6_HINT = 'Switch IPv6 on in the engine: "ipv6" and "ip6tables" in /etc/docker/daemon.json.'
 NOT_INSIDE = "is a directory that is not inside"
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 _SIGNS = {
@@ -34,11 +35,13 @@ _SIGNS = {
         "permission denied", "authentication failed", "could not read (username|password)",
         "access ?denied", "forbidden", "unauthori[sz]ed", r"\b40[13]\b", "no ?credentials",
         "locate credentials", "invalidaccesskey", "signature ?does ?not ?match", "expiredtoken",
+        # S3's own words, of which s3fs drops the codes.
+        "signature we calculated", "access key id you provided", "the provided token",
         "terminal prompts disabled",
     ),
     "TCP": (
-        "refused", "timed? ?out", "no route", "unreachable", "could not connect", "endpoint url",
-        "reset by peer", "failed to connect", "cannot assign requested address",
+        "refused", "timed? ?out", "no route", "unreachable", "could(n't| not) connect",
+        "failed to connect", "endpoint url", "reset by peer", "cannot assign requested address",
     ),
 }  # fmt: skip
 """How git, ssh, curl and botocore say that a layer failed; the most telling first."""
@@ -62,7 +65,7 @@ class Reached:
 def hint_for(found: Reached) -> str:
     """Return what to do next; empty where all is well."""
     if found.layer == "TCP" and IPV6_ONLY in found.seen:
-        return 'Switch IPv6 on in the engine: "ipv6" and "ip6tables" in /etc/docker/daemon.json.'
+        return IPV6_HINT
     if NOT_INSIDE in found.seen:
         return "Fetch and push outside, or give the remote an address that SSH or HTTPS reaches."
     if found.layer == "TLS" and "expired" in found.seen:

@@ -118,15 +118,24 @@ async def _pass_on(relay: Relay, client: Streams) -> None:
         return  # the client went away, or speaks no HTTP
     except (OSError, asyncio.TimeoutError) as error:
         if relay.proxy:
-            with contextlib.suppress(OSError):
-                client[1].write(_failure(relay.upstream, error))
-                await client[1].drain()
+            await _refuse(client, _failure(relay.upstream, error), heard=bool(head))
         return
     try:
         upstream[1].write(head)
         await asyncio.gather(_pump(client[0], upstream[1]), _pump(upstream[0], client[1]))
     finally:
         upstream[1].close()
+
+
+async def _refuse(client: Streams, answer: bytes, *, heard: bool) -> None:
+    """Answer a request once it is heard: closed before, a connection may swallow the answer."""
+    with contextlib.suppress(
+        OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+    ):
+        if not heard:
+            await asyncio.wait_for(client[0].readuntil(b"\r\n\r\n"), _CONNECT_S)
+        client[1].write(answer)
+        await client[1].drain()
 
 
 async def _connected(upstream: str) -> Streams:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import process
+from scripts.crossing.credentials import http_remotes
 from scripts.crossing.git import observe_git, parse_entries
 from scripts.crossing.git_config import plan_git_config, render
 from scripts.crossing.gpg import GpgFacts, observe_gpg
@@ -83,6 +84,23 @@ def test_only_another_repositorys_git_dir_is_told(home: Path) -> None:
     root = repository(home / "project")
     assert observe_git(root, {"GIT_DIR": ".git"}).foreign_git_dir == ""
     assert observe_git(root, {"GIT_DIR": "/elsewhere"}).foreign_git_dir == "/elsewhere"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_workspaces_own_remotes_are_read_whatever_git_dir_says(
+    kept: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = repository(home / "other")
+    process.run(["git", "-C", str(other), "remote", "add", "far", "https://far.example/x.git"])
+    root = home / "project"
+    root.mkdir()
+    if kept:
+        repository(root)
+        process.run(["git", "-C", str(root), "remote", "add", "origin", "https://own.example/x"])
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert http_remotes(observe_git(root, os.environ)) == (
+        ("https://own.example/x",) if kept else ()
+    )
 
 
 @pytest.mark.parametrize("value", ["{}/id", "{}/id.pub", KEY, f"key::{KEY}"])

@@ -189,6 +189,7 @@ def test_certificates_that_cannot_be_read_or_have_expired(tmp_path: Path) -> Non
     [
         ("fatal: unable to access 'x': Could not resolve host: x", "name"),
         ("ssh: connect to host x port 22: Connection refused", "TCP"),
+        ("fatal: unable to access 'https://[::1]/x': Couldn't connect to server", "TCP"),
         ("git@x: Permission denied (publickey).", "auth"),
         ("Host key verification failed.", "host key"),
         ("server certificate verification failed. CAfile: none CRLfile: none", "TLS"),
@@ -196,6 +197,12 @@ def test_certificates_that_cannot_be_read_or_have_expired(tmp_path: Path) -> Non
         ("could not read Username for 'https://x': terminal prompts disabled", "auth"),
         ("ClientError An error occurred (403) when calling ListObjectsV2: Forbidden", "auth"),
         ("NoCredentialsError Unable to locate credentials", "auth"),
+        ("PermissionError The request signature we calculated does not match the", "auth"),
+        (
+            "PermissionError The AWS Access Key Id you provided does not exist in our records.",
+            "auth",
+        ),
+        ("PermissionError The provided token has expired.", "auth"),
         ('EndpointConnectionError Could not connect to the endpoint URL: "http://x"', "TCP"),
         ("fatal: repository 'x' does not exist", "answer"),
     ],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import process
+from tests.integration.git_site import Site, site_for
 from tests.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 
 USER_ID = 1234
 USER_NAME = "slipway-ada"
+DOORS = [
+    pytest.param(("root", "inv exec"), id="inv exec"),
+    pytest.param(
+        ("root", "devcontainer exec"),
+        id="devcontainer exec",
+        marks=pytest.mark.needs("devcontainer"),
+    ),
+    pytest.param(("ada", "inv exec"), id="not root"),
+]
+"""Who goes inside, and how: what git can do there, it can do three times."""
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +63,24 @@ def adas_workspace(ada: int) -> Iterator[Workspace]:
     yield made
     made.remove()
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def site(workspace: Workspace) -> Iterator[Site]:
+    with site_for(workspace) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def adas_site(adas_workspace: Workspace) -> Iterator[Site]:
+    with site_for(adas_workspace) as made:
+        yield made
+
+
+@pytest.fixture(params=DOORS)
+def each_site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Each of the doors in turn."""
+    who, door = request.param
+    made: Site = request.getfixturevalue("site" if who == "root" else "adas_site")
+    with made.person.going_through(door):
+        yield made

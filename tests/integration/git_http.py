@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def git_server(repositories: Path, address: str, account: str) -> Iterator[str]:
+def git_server(
+    repositories: Path, address: str, account: str, certificate: tuple[Path, Path]
+) -> Iterator[str]:
     """Serve ``repositories`` to ``account`` (``NAME:PASSWORD``) alone; yield the server's URL."""
     name, _, password = account.partition(":")
     with tempfile.TemporaryDirectory(prefix="slipway-http-") as made:
@@ -29,14 +31,14 @@ def git_server(repositories: Path, address: str, account: str) -> Iterator[str]:
             free.bind((address, 0))
             port = int(free.getsockname()[1])
         (directory / "nginx.conf").write_text(
-            _configuration(directory, repositories, address, port)
+            _configuration(directory, repositories, f"{address}:{port}", certificate)
         )
         gateway = ["/usr/sbin/fcgiwrap", "-s", f"unix:{directory}/gateway"]
         server = ["/usr/sbin/nginx", "-c", f"{directory}/nginx.conf", "-e", "stderr"]
         with _started(gateway) as first, _started(server) as last:
             try:
                 _wait(address, port)
-                yield f"http://{address}:{port}"
+                yield f"https://{address}:{port}"
             finally:
                 last.terminate()
                 first.terminate()
@@ -47,7 +49,9 @@ def _started(command: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing)
 
 
-def _configuration(directory: Path, repositories: Path, address: str, port: int) -> str:
+def _configuration(
+    directory: Path, repositories: Path, place: str, certificate: tuple[Path, Path]
+) -> str:
     backend = Path(process.run(["git", "--exec-path"]).stdout.strip()) / "git-http-backend"
     assert backend.is_file(), f"{backend} is not installed"
     user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.getuid() == 0 else ""
@@ -74,7 +78,8 @@ events {{}}
 http {{
 access_log off; client_max_body_size 0; {temporary}
 server {{
-    listen {address}:{port};
+    listen {place} ssl;
+    ssl_certificate {certificate[0]}; ssl_certificate_key {certificate[1]};
     location / {{
         auth_basic "git"; auth_basic_user_file {directory}/accounts;
         fastcgi_pass unix:{directory}/gateway;

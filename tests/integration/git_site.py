@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,12 +30,7 @@ class Site:
         self.bare = bare
 
     def exec(self, *command: str) -> process.Completed:
-        return self.person.inv("exec", "--", *command)
-
-    def devcontainer(self, *command: str) -> process.Completed:
-        program = os.environ.get("SLIPWAY_TEST_DEVCONTAINER", "devcontainer")
-        folder = ["--workspace-folder", str(self.workspace.root)]
-        return process.run([program, "exec", *folder, *command], check=False)
+        return self.person.exec(*command)
 
     def row(self, name: str) -> dict[str, str]:
         """Return a row of what doctor says."""

@@ -13,8 +13,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -23,13 +26,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from scripts import process
+from tests.integration.ssh_server import gateway
 from tests.workspace import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 PRIVATE_PACKAGE = "slipway-private-thing"
+PROXY_PASSWORD, INDEX_PASSWORD = "planted-proxy-9f31", "planted-index-40c7"
+SYSTEM_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _WAIT_S = 10
 
 
@@ -53,6 +58,13 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         path.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+
+    @property
+    def bundle(self) -> Path:
+        """What a company hands out: everybody's authorities, and its own."""
+        path = self.path.with_name("bundle.pem")
+        path.write_bytes(SYSTEM_BUNDLE.read_bytes() + self.path.read_bytes())
+        return path
 
     def issue(self, address: str, directory: Path, *, ended: bool = False) -> tuple[Path, Path]:
         """Return a certificate for an IP address, and its key."""
@@ -226,6 +238,53 @@ def lock_of(wheels: Path) -> str:
     return "".join(entries)
 
 
+@dataclass(frozen=True)
+class Company:
+    """A proxy, a server behind it that a private authority vouches for, and where they are kept."""
+
+    directory: Path
+    authority: Authority
+    proxy: Tinyproxy
+    server: TlsServer
+
+    @property
+    def https_proxy(self) -> str:
+        return f"http://ada:{PROXY_PASSWORD}@{self.proxy.place}"
+
+    @property
+    def index_url(self) -> str:
+        return f"https://bob:{INDEX_PASSWORD}@{self.server.place}/simple/"
+
+    def through_the_proxy(self, place: str = "") -> int:
+        """Return how many connections to a place, the server's if not named, the proxy made."""
+        wanted = f"CONNECT {place or self.server.place} "
+        return sum(line.startswith(wanted) for line in self.proxy.asked())
+
+    def wheels(self) -> Path:
+        """Serve a package index: three packages, one of which nobody else has."""
+        directory = self.directory / "wheels"
+        directory.mkdir()
+        installers(directory)
+        private_wheel(directory)
+        self.server.put_wheels(directory)
+        return directory
+
+
+@contextlib.contextmanager
+def company() -> Iterator[Company]:
+    """Run all of it, on this machine."""
+    directory = Path(tempfile.mkdtemp(prefix="slipway-proxy-"))
+    directory.chmod(0o755)
+    authority = Authority(directory / "authority.pem")
+    proxy = Tinyproxy(directory, f"ada:{PROXY_PASSWORD}")
+    address = gateway()
+    certificate = authority.issue(address, directory)
+    server = TlsServer(directory, address, certificate, f"bob:{INDEX_PASSWORD}")
+    with proxy.running(), server.running():
+        yield Company(directory, authority, proxy, server)
+    shutil.rmtree(directory)
+
+
 @contextlib.contextmanager
 def resolver(address: str, records: Mapping[str, str]) -> Iterator[None]:
     """Run a DNS server that knows ``records``, and nothing else."""
@@ -235,6 +294,31 @@ def resolver(address: str, records: Mapping[str, str]) -> Iterator[None]:
         f"--listen-address={address}", "--except-interface=lo", "--pid-file=", *known,
     ]  # fmt: skip
     with _started(command, (address, 53)):
+        yield
+
+
+@contextlib.contextmanager
+def behind_tls(
+    directory: Path, place: str, certificate: tuple[Path, Path], server: str
+) -> Iterator[None]:
+    """Run a real nginx that ends TLS at ``place`` and passes all on to ``server``."""
+    cert, key = certificate
+    address, _, port = place.rpartition(":")
+    config = directory / "front.conf"
+    config.write_text(f"""
+        daemon off; pid {directory}/front.pid; error_log {directory}/front.log;
+        {"user root;" if os.getuid() == 0 else ""}
+        events {{}}
+        http {{
+            access_log off; client_max_body_size 0;
+            server {{
+                listen {place} ssl;
+                ssl_certificate {cert}; ssl_certificate_key {key};
+                location / {{ proxy_pass http://{server}; proxy_set_header Host $http_host; }}
+            }}
+        }}
+    """)
+    with _started(["nginx", "-c", str(config)], (address, int(port))):
         yield
 
 

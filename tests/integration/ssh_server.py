@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import pwd
 import shutil
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from scripts import process
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.workspace import Workspace
 
+Door = Literal["inv exec", "devcontainer exec"]
+"""A way to run a command inside."""
 NAME, MAIL = 'Ada Löve "the #1"; L', "ada@example.com"
 
 
@@ -125,6 +128,7 @@ class Person:
         self.key = self.ssh / "id_ed25519"
         self.public_key = make_key(self.key)
         self.socket = self.home / "agent.sock"
+        self.door: Door = "inv exec"
         self.variables: dict[str, str] = {}
         self.configure("user.name", NAME)
         self.configure("user.email", MAIL)
@@ -149,6 +153,28 @@ class Person:
 
     def inv(self, *arguments: str) -> process.Completed:
         return self.workspace.inv(*arguments, env=self.environment)
+
+    def exec(self, *command: str) -> process.Completed:
+        """Run a command inside, through this person's door."""
+        if self.door == "inv exec":
+            return self.inv("exec", "--", *command)
+        program = os.environ.get("SLIPWAY_TEST_DEVCONTAINER", "devcontainer")
+        folder = ["--workspace-folder", str(self.workspace.root)]
+        return self.workspace.run([program, "exec", *folder, *command], env=self.environment)
+
+    @contextlib.contextmanager
+    def going_through(self, door: Door) -> Iterator[None]:
+        usual, self.door = self.door, door
+        try:
+            yield
+        finally:
+            self.door = usual
+
+    def elsewhere(self, workspace: Workspace) -> Person:
+        """Return the same person, at work in another workspace."""
+        other = copy.copy(self)
+        other.workspace = workspace
+        return other
 
     def up(self) -> str:
         done = self.inv("up", "--yes")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import shutil
 import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts import process
-from tests.integration.git_site import SHELL, Site, inside, site_for
+from tests.integration.git_site import SHELL, Site, inside
 from tests.integration.ssh_server import (
     MAIL,
     NAME,
@@ -26,28 +29,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("docker", "ssh")
 
 
-@pytest.fixture(scope="module")
-def site(workspace: Workspace) -> Iterator[Site]:
-    with site_for(workspace) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def adas_site(adas_workspace: Workspace) -> Iterator[Site]:
-    with site_for(adas_workspace) as made:
-        yield made
-
-
 def owners_and_modes(directory: Path) -> set[tuple[int, int]]:
     found = [path.lstat() for path in directory.rglob("*") if path.is_file()]
     return {(one.st_uid, stat.S_IMODE(one.st_mode)) for one in found}
 
 
-def work(site: Site, run: Callable[..., process.Completed]) -> None:
+def test_work_goes_both_ways(each_site: Site) -> None:
     """Commit, push, fetch and pull inside, and look at it from outside."""
-    git = site.person.git
+    site, git = each_site, each_site.person.git
+    inside(site.exec, "git push -q --force --set-upstream origin main")
     before = owners_and_modes(site.workspace.root / ".git")
-    inside(run, "date +%N >new && git add new && git commit --quiet -m Inside && git push -q")
+    inside(site.exec, "date +%N >new && git add new && git commit --quiet -m Inside && git push -q")
     assert git("log", "-1", "--format=%an|%ae|%cn|%ce") == "|".join((NAME, MAIL) * 2)
     pushed = process.run(["git", "--git-dir", str(site.bare), "rev-parse", "main"])
     assert git("rev-parse", "HEAD") == pushed.stdout.strip()
@@ -61,32 +53,41 @@ def work(site: Site, run: Callable[..., process.Completed]) -> None:
         commit = ["commit", "--quiet", "--allow-empty", "-m", "Outside"]
         process.run(["git", *who, *commit], cwd=Path(elsewhere))
         process.run(["git", "push", "--quiet"], cwd=Path(elsewhere))
-    inside(run, "git fetch -q && git pull -q --ff-only")
+    inside(site.exec, "git fetch -q && git pull -q --ff-only")
     assert git("log", "-1", "--format=%s") == "Outside"
-    assert git("status", "--porcelain") == inside(run, "git status --porcelain") == ""
+    assert git("status", "--porcelain") == inside(site.exec, "git status --porcelain") == ""
 
 
-def test_work_goes_both_ways_through_inv(site: Site) -> None:
-    inside(site.exec, "git push -q --set-upstream origin main")
-    work(site, site.exec)
+def test_aliases_and_settings_cross_from_every_level_and_include(each_site: Site) -> None:
+    site, person = each_site, each_site.person
+    settings = person.home / ".gitconfig"
+    usual = settings.read_text()
+    (person.home / "of work").write_text("[alias]\n\tfrom-work = !git config user.name\n")
+    person.configure("alias.short", "log -1 --format=%s")
+    person.configure("core.abbrev", "12")
+    person.configure("core.excludesFile", "/srv/elsewhere/ignored")
+    person.configure(f"includeIf.gitdir:{site.workspace.root}/.path", str(person.home / "of work"))
+    try:
+        person.give()
+        planned = said(person.inv("plan"))
+        assert "core.excludesfile (/srv/elsewhere/ignored is not there)" in planned
+        person.up()
+        assert inside(site.exec, "git short") == person.git("short")
+        assert inside(site.exec, "git from-work") == NAME
+        assert len(inside(site.exec, "git rev-parse --short HEAD")) == 12
+        assert inside(site.exec, "git config core.excludesFile || echo none") == "none"
+        inside(site.exec, "git config --global alias.mine status")
+        assert "alias.mine" not in settings.read_text(), "what is set inside stays inside"
+    finally:
+        inside(site.exec, "git config --global --unset alias.mine || true")
+        settings.write_text(usual)
+        person.up()
 
 
-@pytest.mark.needs("devcontainer")
-def test_work_goes_both_ways_through_a_dev_container_tool(site: Site) -> None:
-    inside(site.exec, "git push -q --set-upstream origin main")
-    work(site, site.devcontainer)
-
-
-def test_work_goes_both_ways_for_a_user_who_is_not_root(adas_site: Site) -> None:
-    inside(adas_site.exec, "git push -q --set-upstream origin main")
-    work(adas_site, adas_site.exec)
-
-
-def test_the_host_is_reached_by_its_usual_name(site: Site) -> None:
-    url = site.server.url(site.bare, "host.docker.internal")
-    assert "refs/heads/main" in inside(
-        site.exec, f"git push -q '{url}' main; git ls-remote '{url}'"
-    )
+def test_the_host_is_reached_by_its_usual_name(each_site: Site) -> None:
+    url = each_site.server.url(each_site.bare, "host.docker.internal")
+    script = f"git push -q --force '{url}' main && git ls-remote '{url}'"
+    assert "refs/heads/main" in inside(each_site.exec, script)
 
 
 def test_libgit2_reads_the_same(site: Site) -> None:
@@ -119,52 +120,143 @@ def test_an_up_with_nothing_to_do_stays_one_when_the_agent_changes(site: Site) -
     assert "test" in inside(site.exec, "ssh-add -l")
 
 
-def opened(root: Path) -> Workspace:
+def opened(root: Path, uid: int | None = None) -> Workspace:
     """Return a workspace that is there already."""
     found = Workspace.__new__(Workspace)
-    found.root, found.uid = root, None
+    found.root, found.uid = root, uid
     found.write_env()
     return found
 
 
-@pytest.mark.parametrize("kind", ["worktree", "submodule"])
-def test_a_repository_that_is_kept_elsewhere_works(site: Site, kind: str, tmp_path: Path) -> None:
-    git, environment = site.person.git, site.person.environment
-    if kind == "worktree":
-        root = site.workspace.root.parent / "tree"
-        git("worktree", "add", "--quiet", "-b", "tree", str(root))
-    else:
-        above = tmp_path / "above"
-        root = above / "sub"
-        git("init", "--quiet", str(above))
-        adding = ["submodule", "--quiet", "add", str(site.workspace.root), "sub"]
-        git("-C", str(above), "-c", "protocol.file.allow=always", *adding)
-    tree = opened(root)
+@contextlib.contextmanager
+def kept_elsewhere(site: Site, kind: str) -> Iterator[Path]:
+    """Make a checkout of the workspace's repository whose .git is a file that leads elsewhere."""
+    git, own = site.person.git, site.workspace.root
+    place = site.person.home / "kept elsewhere"
+    root = place / "sub" if kind == "submodule" else place
     try:
-        assert "git directory" in tree.inv("plan", env=environment).stdout
-        done = tree.inv("up", "--yes", env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        script = "git commit --quiet --allow-empty -m Elsewhere && git status --porcelain"
-        done = tree.inv("exec", "--", *SHELL, script, env=environment)
-        assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        assert git("-C", str(root), "log", "-1", "--format=%s|%an") == f"Elsewhere|{NAME}"
-    finally:
-        tree.remove()
         if kind == "worktree":
-            git("worktree", "remove", "--force", str(root))
+            git("worktree", "add", "--quiet", "-B", "tree", str(root))
+        elif kind == "submodule":
+            git("init", "--quiet", str(place))
+            adding = ["submodule", "--quiet", "add", str(own), "sub"]
+            git("-C", str(place), "-c", "protocol.file.allow=always", *adding)
+        else:
+            apart = ["--separate-git-dir", str(site.person.home / "apart.git")]
+            git("clone", "--quiet", *apart, str(own), str(root))
+        assert (root / ".git").is_file()
+        if site.workspace.uid is not None:  # whose ./inv would make one anew
+            (root / ".venv").mkdir()
+            for path in (own / ".venv").iterdir():
+                (root / ".venv" / path.name).symlink_to(path)
+        yield root
+    finally:
+        for path in (place, site.person.home / "apart.git"):
+            shutil.rmtree(path, ignore_errors=True)
+        git("worktree", "prune")
 
 
-def test_submodules_and_large_files_work(site: Site) -> None:
-    git = site.person.git
-    outside = ["-c", "protocol.file.allow=always", "submodule", "--quiet"]
-    git(*outside, "add", str(site.bare), "libs/one")
-    git("commit", "--quiet", "-m", "Submodule")
-    site.person.up()
-    assert inside(site.exec, "git submodule status") == git("submodule", "status")
-    inside(site.exec, "git -C libs/one commit --quiet --allow-empty -m In && git commit -qam Moved")
-    assert git("-C", "libs/one", "log", "-1", "--format=%an") == NAME
-    inside(site.exec, "git lfs track '*.bin' && date >x.bin && git add . && git commit -qm Large")
-    assert git("show", "HEAD:x.bin").startswith("version https://git-lfs.github.com/spec/v1")
+@pytest.mark.parametrize("kind", ["worktree", "submodule", "separate git directory"])
+def test_a_repository_that_is_kept_elsewhere_works(each_site: Site, kind: str) -> None:
+    site = each_site
+    with kept_elsewhere(site, kind) as root:
+        person = site.person.elsewhere(opened(root, site.workspace.uid))
+        try:
+            assert "git directory" in person.inv("plan").stdout
+            person.up()
+            pushing = (
+                f"git push -q --force '{site.server.url(site.bare)}' HEAD:refs/heads/elsewhere"
+            )
+            script = (
+                f"git commit -q --allow-empty -m Elsewhere && {pushing} && git status --porcelain"
+            )
+            assert inside(person.exec, script) == ""
+            assert person.git("log", "-1", "--format=%s|%an") == f"Elsewhere|{NAME}"
+            pushed = process.run(["git", "--git-dir", str(site.bare), "rev-parse", "elsewhere"])
+            assert person.git("rev-parse", "HEAD") == pushed.stdout.strip()
+        finally:
+            person.workspace.remove()
+
+
+def test_a_git_dir_of_the_shell_stays_outside_and_is_named(each_site: Site) -> None:
+    """Its repository's remotes are not the workspace's, so that nothing is asked for them."""
+    site, person = each_site, each_site.person
+    other = person.home / "other"
+    person.git("init", "--quiet", str(other))
+    person.git("-C", str(other), "remote", "add", "far", "ssh://git@no-such-host.invalid/x.git")
+    before = person.git("rev-parse", "HEAD")
+    try:
+        person.variables["GIT_DIR"] = str(other / ".git")
+        planned = said(person.inv("plan"))
+        assert f"GIT_DIR is {other}/.git, which stays outside" in planned
+        person.up()
+        script = (
+            "git remote; git commit -q --allow-empty -m Here; git rev-parse --show-toplevel HEAD^"
+        )
+        assert inside(site.exec, script).split() == ["origin", str(site.workspace.root), before]
+        rows = json.loads(person.inv("net", "--json").stdout)["rows"]
+        assert [row["name"] for row in rows if row["name"].startswith("git remote")] == [
+            "git remote origin"
+        ]
+    finally:
+        person.variables.clear()
+        shutil.rmtree(other)
+    assert "GIT_DIR" not in person.inv("plan").stdout
+
+
+def test_submodules_work(each_site: Site) -> None:
+    """One is fetched inside, committed to on both sides, and pushed inside."""
+    site, git = each_site, each_site.person.git
+    inside(site.exec, "git push -q --force origin main")
+    url = site.server.url(site.bare)
+    inside(site.exec, f"git submodule --quiet add '{url}' libs/one && git commit -qm Submodule")
+    try:
+        site.person.up()  # which tells git inside to trust it
+        assert inside(site.exec, "git submodule status") == git("submodule", "status")
+        git("-C", "libs/one", "commit", "--quiet", "--allow-empty", "-m", "Out")
+        inside(site.exec, "git -C libs/one commit -q --allow-empty -m In && git commit -qam Moved")
+        assert git("-C", "libs/one", "log", "-2", "--format=%s|%an") == f"In|{NAME}\nOut|{NAME}"
+        inside(site.exec, "git -C libs/one push -q origin HEAD:refs/heads/one")
+        pushed = process.run(["git", "--git-dir", str(site.bare), "rev-parse", "one"])
+        assert git("rev-parse", "HEAD:libs/one") == pushed.stdout.strip()
+        inside(site.exec, "git submodule --quiet deinit --force libs/one")
+        inside(site.exec, "git submodule --quiet update --init")
+        assert git("-C", "libs/one", "log", "-1", "--format=%s") == "In"
+        assert inside(site.exec, "git status --porcelain") == git("status", "--porcelain") == ""
+    finally:
+        git("rm", "--quiet", "--force", "libs/one")
+        git("commit", "--quiet", "--message", "Without")
+        shutil.rmtree(site.workspace.root / ".git" / "modules")
+        process.run(["git", "--git-dir", str(site.bare), "branch", "-D", "one"])
+        site.person.up()
+
+
+def test_large_files_are_kept_apart_by_git_lfs(each_site: Site) -> None:
+    """The image's own git-lfs sends them with a push and gets them with a clone."""
+    site, git = each_site, each_site.person.git
+    large = f"file://{site.workspace.root}/.slipway/large.git"
+    try:
+        inside(
+            site.exec,
+            "git lfs track --filename 'large.bin' && head -c 100000 /dev/urandom >large.bin",
+        )
+        inside(site.exec, "git add . && git commit -qm Large && git lfs install --local >/dev/null")
+        content = (site.workspace.root / "large.bin").read_bytes()
+        pointer = git("show", "HEAD:large.bin")
+        assert pointer.startswith("version https://git-lfs.github.com/spec/v1")
+        assert f"sha256:{hashlib.sha256(content).hexdigest()}" in pointer
+        inside(site.exec, f"git init -q --bare .slipway/large.git && git push -q {large} main")
+        inside(site.exec, f"git clone -q --branch main {large} .slipway/cloned")
+        assert (site.workspace.root / ".slipway" / "cloned" / "large.bin").read_bytes() == content
+        assert inside(site.exec, "git status --porcelain") == git("status", "--porcelain") == ""
+    finally:
+        for name in ("large.git", "cloned"):
+            shutil.rmtree(site.workspace.root / ".slipway" / name, ignore_errors=True)
+        inside(
+            site.exec,
+            "git lfs uninstall --local >/dev/null && git rm -q -f large.bin .gitattributes",
+        )
+        inside(site.exec, "git commit -qm 'Without large files'")
 
 
 @pytest.mark.parametrize(("key", "value"), [("autocrlf", "input"), ("fileMode", "false")])
@@ -180,31 +272,6 @@ def test_what_is_changed_is_the_same_on_both_sides(site: Site, key: str, value: 
             assert status == ""
     site.person.git("rm", "--quiet", "lines")
     site.person.git("commit", "--quiet", "-m", "Gone")
-
-
-def test_commits_are_signed_by_the_agent_with_the_public_key_alone(site: Site) -> None:
-    """The image's git may be too old to sign: the host's plays its part, with its files only."""
-    person, root = site.person, site.workspace.root
-    for key, value in (("gpg.format", "ssh"), ("user.signingkey", str(person.key))):
-        person.configure(key, value)
-    person.configure("commit.gpgsign", "true")
-    (person.home / "signers").write_text(f"{MAIL} {person.public_key}\n")
-    try:
-        person.up()
-        inside(site.exec, "git commit --quiet --allow-empty -m 'Signed if git can'")
-        state = root / ".slipway"
-        environment = {
-            "HOME": "/nonexistent",
-            "GIT_CONFIG_GLOBAL": str(state / "gitconfig"),
-            "SSH_AUTH_SOCK": str(state / "ssh" / "agent.sock"),
-        }
-        newer = ["-c", f"include.path={state}/gitconfig-2.35"]
-        signers = ["-c", f"gpg.ssh.allowedSignersFile={person.home}/signers"]
-        commit = ["commit", "--quiet", "--allow-empty", "-m", "Signed"]
-        process.run(["git", *newer, *commit], cwd=root, env=environment)
-        assert person.git(*signers, "log", "-1", "--format=%G?|%GS") == f"G|{MAIL}"
-    finally:
-        person.configure("commit.gpgsign", "false")
 
 
 def test_the_relay_ends_when_there_is_no_use_for_it(site: Site) -> None:

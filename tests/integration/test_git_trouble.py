@@ -161,6 +161,14 @@ def test_an_agent_without_a_key_is_told_with_what_helps(site: Site) -> None:
     assert "`ssh-add`" in note
 
 
+def test_without_an_agent_it_is_told_how_to_start_one(site: Site) -> None:
+    env = {**site.person.environment, "SSH_AUTH_SOCK": ""}
+    notes = json.loads(site.workspace.inv("plan", "--json", env=env).stdout)["notes"]
+    (note,) = [note for note in notes if "agent" in note]
+    assert "no SSH agent runs in this shell" in note
+    assert "`eval $(ssh-agent) && ssh-add`" in note
+
+
 def test_an_agent_that_hangs_is_named_in_the_plan(site: Site) -> None:
     with hanging_agent(site):
         started = time.monotonic()
