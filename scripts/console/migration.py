@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Reference, StoredObject
     from scripts.migration.outcome import Report
+    from scripts.migration.parts import Part
     from scripts.migration.plan import Plan, Share
     from scripts.migration.sample import Sample
 
@@ -52,7 +53,7 @@ def plan_view(plan: Plan) -> RenderableType:
         if planned.status is not None
     ]
     return Group(
-        _plan_verdict(plan), table, *_excluded(plan.excluded), *_losses(rows),
+        _plan_verdict(plan), table, *_parts(plan.parts), *_excluded(plan.excluded), *_losses(rows),
         *_uncollectable(plan.uncollectable), *_notes(plan.notes),
     )  # fmt: skip
 
@@ -87,8 +88,8 @@ def report_view(report: Report) -> RenderableType:
         for outcome in report.not_intact
     ]
     return Group(
-        _report_verdict(report), table, *_sample(report.sample), *_excluded(report.excluded),
-        *_losses(rows),
+        _report_verdict(report), table, *_parts(report.parts), *_sample(report.sample),
+        *_excluded(report.excluded), *_losses(rows),
         *_uncollectable(report.uncollectable), *_notes(report.notes),
     )  # fmt: skip
 
@@ -145,6 +146,7 @@ def _report_verdict(report: Report) -> Text:
         told = f"✓ {way}complete, {bytes_text(report.bytes_intact)} proven in {took}"
         return Text(told, style="bold green")
     lost = count_text(len(report.not_intact), "object")
+    lost += "".join(f", {part.told}" for part in report.parts if not part.complete)
     unread = f", {len(report.uncollectable)} unread" if report.uncollectable else ""
     return Text(f"✗ {way}INCOMPLETE, {lost} not intact{unread}, after {took}", style="bold red")
 
@@ -179,6 +181,25 @@ def _losses(
         )
     yield table
     yield from _rest(len(rows))
+
+
+def _parts(parts: tuple[Part, ...]) -> Iterable[RenderableType]:
+    """Tell what stands beside the objects, one line for each, and its losses."""
+    for part in parts:
+        if not any(part.counts.values()):
+            continue
+        total, *others = part.counts.items()
+        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in others if count)
+        yield Text(f"  {total[1]:,} {part.title}: {told}", style="" if part.complete else "red")
+        if part.losses:
+            table = Table(box=box.SIMPLE_HEAD)
+            for heading in ("", part.title, "why"):
+                table.add_column(heading, overflow="fold")
+            for loss in part.losses[:_MOST_ROWS]:
+                style = _STYLES.get(Status(loss.status), "")
+                table.add_row(Text(loss.status, style=style), Text(loss.name), Text(loss.reason))
+            yield table
+            yield from _rest(len(part.losses))
 
 
 def _uncollectable(lost: tuple[Uncollectable, ...]) -> Iterable[RenderableType]:

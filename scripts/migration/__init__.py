@@ -43,23 +43,29 @@ from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores, open_writable
 from scripts.migration.outcome import Report
 from scripts.migration.pace import paced, paced_source, read_bandwidth
+from scripts.migration.parts import Part, plan_with, report_with
 from scripts.migration.plan import Plan
 from scripts.migration.prune import Pruning, plan_prune, prune_source
 from scripts.migration.record import remember_complete, require_recent
+from scripts.migration.run_cache import RunCache, read_run_cache
+from scripts.migration.run_copy import copy_runs, verify_remote_runs, verify_runs
 from scripts.migration.sample import Sample, read_sample
 from scripts.migration.scope import Scope, read_scope
 from scripts.migration.verify import verify
 
 __all__ = [
     "DEFAULT_JOBS",
+    "Part",
     "Plan",
     "Pruning",
     "Report",
+    "RunCache",
     "Sample",
     "Scope",
     "Stores",
     "Switch",
     "copy_objects",
+    "copy_runs",
     "open_remote",
     "open_stores",
     "open_writable",
@@ -67,11 +73,14 @@ __all__ = [
     "paced_source",
     "plan_migration",
     "plan_prune",
+    "plan_with",
     "prune_source",
     "read_bandwidth",
+    "read_run_cache",
     "read_sample",
     "read_scope",
     "remember_complete",
+    "report_with",
     "require_recent",
     "require_switched",
     "switch_default",
@@ -79,5 +88,7 @@ __all__ = [
     "undo_switch",
     "verify",
     "verify_remote",
+    "verify_remote_runs",
+    "verify_runs",
     "with_healers",
 ]

@@ -156,3 +156,13 @@ def with_unreferenced(inventory: Inventory, listed: Iterable[StoredObject]) -> I
         places = (Reference(item.key, UNREFERENCED),) if item.is_directory else ()
         references.setdefault(item, places)
     return replace(inventory, references=references)
+
+
+def with_more(
+    inventory: Inventory, more: Mapping[StoredObject, tuple[Reference, ...]]
+) -> Inventory:
+    """Return ``inventory`` and what is needed beside it, by which places."""
+    references = dict(inventory.references)
+    for item, places in more.items():
+        references[item] = (*references.get(item, ()), *places)
+    return replace(inventory, references=references)

@@ -18,8 +18,6 @@ def tell_notes(
     inventory: Inventory,
     history: History | None,
     scope: Scope,
-    *,
-    has_run_cache: bool,
 ) -> tuple[str, ...]:
     """Return the notes of a plan.
 
@@ -28,7 +26,6 @@ def tell_notes(
         inventory: What the revisions need in it.
         history: The revisions that were read; ``None`` if the project is not in git.
         scope: Which revisions count.
-        has_run_cache: Whether a run-cache lies in the source.
     """
     source = plan.source
     notes = _left_out(history, scope)
@@ -37,11 +34,6 @@ def tell_notes(
         f"{plan.target} only."
         for place, count in plan.healed_from.items()
     ]
-    if has_run_cache:
-        notes.append(
-            f"{source} holds a run-cache (runs/), which is not migrated; "
-            "`dvc push --run-cache` moves it."
-        )
     if inventory.pinned:
         notes.append(
             f"{count_text(inventory.pinned, 'output')} set `remote: {source}` themselves: they "

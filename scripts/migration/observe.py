@@ -10,7 +10,7 @@ from scripts.migration.breakdown import break_down
 from scripts.migration.directories import open_directories
 from scripts.migration.heal import Healers
 from scripts.migration.history import History, read_history
-from scripts.migration.inventory import read_inventory, with_unreferenced
+from scripts.migration.inventory import read_inventory, with_more, with_unreferenced
 from scripts.migration.notes import tell_notes
 from scripts.migration.plan import Observation, Plan, make_plan, references_of
 from scripts.migration.project import has_history
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.model import Proof, StoredObject
     from scripts.migration.opening import Stores
+    from scripts.migration.parts import Wanted
     from scripts.progress import Progress
 
 DEFAULT_JOBS = 32
@@ -36,6 +37,7 @@ def plan_migration(
     jobs: int = DEFAULT_JOBS,
     progress: Progress | None = None,
     sample: Sample = EVIDENCE,
+    also: Wanted | None = None,
 ) -> Plan:
     """Find out what the revisions need, what the target provably holds, and what is to be done.
 
@@ -45,6 +47,7 @@ def plan_migration(
         jobs: How many objects are read at once (directory lists, read-backs of the target).
         progress: Where to tell what is going on.
         sample: What of the target is read back although its listing proves it.
+        also: What is wanted beside what the revisions need.
 
     Raises:
         StoreError: A remote cannot be listed.
@@ -61,6 +64,8 @@ def plan_migration(
     )
     if scope is Scope.STORE:
         inventory = with_unreferenced(inventory, source.values())
+    if also is not None:
+        inventory = with_more(inventory, also(lambda item: item.key in source))
     directories = open_directories(
         (item for item in inventory.references if item.is_directory),
         ((stores.source, source), (stores.target, target)),
@@ -86,8 +91,7 @@ def plan_migration(
     looked_into = tuple(healer.name for healer in stores.healers)
     observed = Observation(inventory, source, target, directories, proofs, healing, looked_into)
     plan = make_plan(observed, stores.source.name, stores.target.name, started_s)
-    has_run_cache = stores.source.holds_run_cache()
-    notes = tell_notes(plan, inventory, history, scope, has_run_cache=has_run_cache)
+    notes = tell_notes(plan, inventory, history, scope)
     return break_down(replace(plan, notes=notes), inventory)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Outcome
+    from scripts.migration.parts import Part
 
 SCHEMA_VERSION = 1
 
@@ -32,6 +33,7 @@ class Report:
         revisions: How many revisions were read, the workspace among them.
         elapsed_s: From the first look to the last, in seconds.
         sample: What was read back although the listing proved it.
+        parts: What moved beside the objects.
     """
 
     source: str
@@ -43,6 +45,7 @@ class Report:
     revisions: int = 0
     elapsed_s: float = 0.0
     sample: Sample = EVIDENCE
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         if len({outcome.item.key for outcome in self.outcomes}) != len(self.outcomes):
@@ -73,7 +76,8 @@ class Report:
     @property
     def complete(self) -> bool:
         """Whether every object of every revision is proven to be in the target."""
-        return not self.uncollectable and all(outcome.is_intact for outcome in self.outcomes)
+        whole = not self.uncollectable and all(part.complete for part in self.parts)
+        return whole and all(outcome.is_intact for outcome in self.outcomes)
 
     @property
     def not_intact(self) -> tuple[Outcome, ...]:
@@ -118,6 +122,7 @@ class Report:
             ],
             "not_intact": [_outcome_json(outcome) for outcome in self.not_intact],
             "repaired": [_outcome_json(outcome) for outcome in self.outcomes if outcome.repaired],
+            **{part.name: part.as_json() for part in self.parts},
         }
 
     def require_complete(self) -> None:
@@ -131,6 +136,7 @@ class Report:
         counts = self.counts
         found = [f"{counts[name]} {name}" for name in ("corrupt", "missing", "failed")]
         found.append(f"{len(self.uncollectable)} uncollectable")
+        found += [part.told for part in self.parts]
         told = ", ".join(text for text in found if not text.startswith("0 "))
         if not self.source:
             raise MigrationIncomplete(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.directories import Opened
     from scripts.migration.inventory import Inventory, Uncollectable
+    from scripts.migration.parts import Part
 
 SCHEMA_VERSION = 1
 REFERENCES_KEPT = 8
@@ -107,6 +108,7 @@ class Plan:
         by_revision: The share of each revision at which a ref stands, and of the workspace.
         by_path: The share of each output.
         started_s: When observing began, on the monotonic clock, in seconds.
+        parts: What moves beside the objects.
     """
 
     source: str
@@ -121,6 +123,7 @@ class Plan:
     by_revision: tuple[Share, ...] = ()
     by_path: tuple[Share, ...] = ()
     started_s: float = 0.0
+    parts: tuple[Part, ...] = ()
 
     @property
     def to_copy(self) -> tuple[PlannedObject, ...]:
@@ -137,7 +140,8 @@ class Plan:
     @property
     def can_complete(self) -> bool:
         """Whether nothing is known yet that keeps the migration from being complete."""
-        return not self.uncollectable and all(entry.status is None for entry in self.objects)
+        whole = not self.uncollectable and all(part.complete for part in self.parts)
+        return whole and all(entry.status is None for entry in self.objects)
 
     @property
     def bytes_to_copy(self) -> int:
@@ -184,6 +188,7 @@ class Plan:
             ],
             "by_revision": [asdict(share) for share in self.by_revision],
             "by_path": [asdict(share) for share in self.by_path],
+            **{part.name: part.as_json() for part in self.parts},
         }
 
 

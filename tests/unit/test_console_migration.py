@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+import pytest
 from rich.console import Console
 
 from scripts.console.migration import (
@@ -15,10 +16,12 @@ from scripts.console.migration import (
     switches_view,
     undone_view,
 )
+from scripts.errors import MigrationIncomplete
 from scripts.migration.cutover import LOCAL, Switch
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
 from scripts.migration.outcome import Report
+from scripts.migration.parts import Loss, Part
 from scripts.migration.plan import Action, Plan, PlannedObject, Share
 
 if TYPE_CHECKING:
@@ -112,3 +115,23 @@ def test_a_dry_run_tells_what_loses_something_first() -> None:
     assert "[a]" in text
     many = tuple(Share(f"p{number}", *[0] * 7) for number in range(25))
     assert "and 5 more: `--json` names all" in drawn(dry_run_view(Plan("a", "b", (), by_path=many)))
+
+
+def test_what_stands_beside_the_objects_has_a_line_and_its_losses() -> None:
+    lost = Loss("runs/ab/x", "corrupt", "it says something else")
+    counts = {"planned": 3, "present": 1, "to_copy": 1, "corrupt": 1, "missing": 0}
+    parts = (Part("run_cache", "run-cache entries", counts, (lost,)), Part("empty", "nothing"))
+    told = drawn(plan_view(Plan("hdd", "s3", (), parts=parts)))
+    assert "3 run-cache entries: 1 present, 1 to copy, 1 corrupt" in told
+    assert "runs/ab/x" in told
+    assert "cannot become complete" in told
+    report = Report("hdd", "s3", (), parts=parts)
+    told = drawn(report_view(report))
+    assert "INCOMPLETE, 0 objects, 1 of the run-cache entries not intact" in told
+    assert "it says something else" in told
+    assert not report.complete
+    assert report.as_json()["run_cache"]["not_intact"] == [
+        {"name": "runs/ab/x", "status": "corrupt", "reason": "it says something else"}
+    ]
+    with pytest.raises(MigrationIncomplete, match=r": 1 of the run-cache entries\."):
+        report.require_complete()

@@ -7,11 +7,13 @@ import os
 import re
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.errors import AccessDenied, ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -99,9 +101,22 @@ class DiskStore:
                     return
                 yield chunk
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return (self._root / "runs").is_dir()
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache, without a checksum."""
+        with self._translated("runs"):
+            for shard in _names(self._root / "runs"):
+                for stage in _names(self._root / "runs" / shard):
+                    for name in _names(self._root / "runs" / shard / stage):
+                        entry = run_at(f"runs/{shard}/{stage}/{name}")
+                        path = self._root / "runs" / shard / stage / name
+                        if entry is not None and path.is_file():
+                            yield replaced(entry, size_bytes=path.stat().st_size)
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        with self._translated(""):
+            for name in _names(self._root):
+                yield f"{name}/" if (self._root / name).is_dir() else name
 
     def publish(
         self,

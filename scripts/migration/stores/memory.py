@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
 
 from scripts.errors import ObjectMissing
 from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -54,9 +56,23 @@ class MemoryStore:
         for start in range(0, len(content), CHUNK_BYTES):
             yield content[start : start + CHUNK_BYTES]
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return any(key.startswith("runs/") for key in self.contents)
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache."""
+        with self._lock:
+            listed = sorted(self.contents.items())
+        for key, content in listed:
+            entry = run_at(key)
+            if entry is not None:
+                checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
+                yield replaced(entry, size_bytes=len(content), checksum=checksum)
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        with self._lock:
+            keys = sorted(self.contents)
+        yield from dict.fromkeys(
+            f"{top}{slash}" for top, slash, _ in (k.partition("/") for k in keys)
+        )
 
     def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
         """Write ``item`` once ``chunks`` has ended well."""

@@ -6,10 +6,12 @@ import itertools
 import re
 import threading
 from contextlib import nullcontext
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import AccessDenied, ObjectMissing
 from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
@@ -126,9 +128,22 @@ class S3Store:
                 piece = obstore.get_range(self._bucket, item.key, start=start, end=end).to_bytes()
             yield piece
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return "runs" in self._prefixes_below(None)
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache; its checksum where the ETag tells it."""
+        for meta in self._list("runs"):
+            entry = run_at(meta["path"])
+            if entry is not None:
+                checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
+                yield replaced(entry, size_bytes=meta["size"], checksum=checksum)
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        import obstore  # noqa: PLC0415
+
+        with translated(self.place, self.name):
+            listed = obstore.list_with_delimiter(self._bucket, None)
+        yield from (f"{prefix}/" for prefix in listed["common_prefixes"])
+        yield from (meta["path"] for meta in listed["objects"])
 
     def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
         """Write ``item``: in one request if it is small, else in parts.

@@ -1,0 +1,70 @@
+"""What stands beside the objects of a plan or a report, with counts and losses of its own. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Callable
+
+from scripts.migration.model import Reference, StoredObject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scripts.migration.outcome import Report
+    from scripts.migration.plan import Plan
+
+Wanted = Callable[[Callable[[StoredObject], bool]], "Mapping[StoredObject, tuple[Reference, ...]]"]
+"""Given whether the source lists an object, returns what is wanted beside what revisions name."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something of a part that is not intact: what it is, which ``status``, and why."""
+
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a plan or a report.
+
+    Attributes:
+        name: Its key in the JSON.
+        title: What it is, for people.
+        counts: How many of each kind there are.
+        losses: What keeps the migration from being complete.
+        notes: What a person should know beside that.
+    """
+
+    name: str
+    title: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    losses: tuple[Loss, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of it is lost."""
+        return not self.losses
+
+    @property
+    def told(self) -> str:
+        """The losses in a few words."""
+        return f"{len(self.losses)} of the {self.title}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is told to programs."""
+        return {"counts": dict(self.counts), "not_intact": [asdict(loss) for loss in self.losses]}
+
+
+def plan_with(plan: Plan, *parts: Part) -> Plan:
+    """Return ``plan`` with ``parts``, and their notes among its own."""
+    notes = [note for part in parts for note in part.notes]
+    return replace(plan, parts=(*plan.parts, *parts), notes=(*plan.notes, *notes))
+
+
+def report_with(report: Report, *parts: Part) -> Report:
+    """Return ``report`` with ``parts``; their notes are those of the plan."""
+    return replace(report, parts=(*report.parts, *parts))
