@@ -438,6 +438,7 @@ def dvc_migrate(
         planned = migration.plan_migration(
             stores, scope=scoped, jobs=jobs, progress=recording, sample=sample, also=runs.needed
         )
+        migration.require_dvc_store(planned, stores)
         planned = migration.plan_with(planned, runs.part)
         if dry_run:
             console.show_result(planned, view.dry_run_view, as_json=json)

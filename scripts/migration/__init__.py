@@ -38,6 +38,7 @@ from scripts.migration.cutover import (
     switch_defaults,
     undo_switch,
 )
+from scripts.migration.foreign import require_dvc_store
 from scripts.migration.heal import with_healers
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores, open_writable
@@ -81,6 +82,7 @@ __all__ = [
     "read_scope",
     "remember_complete",
     "report_with",
+    "require_dvc_store",
     "require_recent",
     "require_switched",
     "switch_default",

@@ -42,7 +42,7 @@ def open_bucket(
     bucket, _, path = url[len("s3://") :].partition("/")
     prefix = path.strip("/")
     session = session_for(config, environ)
-    endpoint = config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS)
+    endpoint = endpoint_of(config, environ)
     region = (
         config.get("region")
         or _first(environ, _REGION_KEYS)
@@ -56,7 +56,7 @@ def open_bucket(
         credentials = credentials_for(name, config, environ, session)
         options["credential_provider"] = credentials
     if endpoint:
-        options["endpoint"] = str(endpoint).rstrip("/")
+        options["endpoint"] = endpoint.rstrip("/")
     if config.get("sse"):
         options["server_side_encryption"] = config["sse"]
     if config.get("sse_kms_key_id"):
@@ -66,7 +66,7 @@ def open_bucket(
         prefix=prefix or None,
         region=region,
         virtual_hosted_style_request=not endpoint,
-        client_options=_client_options(str(endpoint or ""), config, environ),
+        client_options=_client_options(endpoint, config, environ),
         retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
         **options,
     )
@@ -94,6 +94,11 @@ def open_bucket(
 
     uploads = None if anonymous else Uploads(bucket, prefix, connect)
     return S3Store(name, url.rstrip("/"), client, uploads)
+
+
+def endpoint_of(config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return the URL of the server that a remote's bucket is on; empty for that of AWS."""
+    return str(config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS) or "")
 
 
 def _client_options(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from scripts.migration.scope import Scope
 
 
+_PATHS_TOLD = 3
+
+
 def tell_notes(
     plan: Plan,
     inventory: Inventory,
@@ -46,6 +49,13 @@ def _left_out(history: History | None, scope: Scope) -> list[str]:
     if history is None:
         return ["This project is not in git (core.no_scm): there is its workspace only."]
     notes = []
+    if history.uncommitted:
+        first = ", ".join(history.uncommitted[:_PATHS_TOLD])
+        more = " ..." if len(history.uncommitted) > _PATHS_TOLD else ""
+        notes.append(
+            f"Not committed: {count_text(len(history.uncommitted), 'DVC file')} ({first}{more}). "
+            "What the workspace names now moves as well."
+        )
     if history.older:
         notes.append(
             f"Left out by `--scope {scope.value}`: {count_text(history.older, 'commit')} that "
