@@ -376,6 +376,7 @@ def cache(
         "scope": "what moves: workspace, heads (of branches and tags), all (history) or store",
         "heal-from": "another DVC remote to look into for what the source and the cache lack",
         "run-cache": "move DVC's run-cache as well, under the scopes all and store",
+        "layout": "3: also give the workspace's data of DVC 2 names of DVC 3, and write these down",
         "jobs": "objects in flight at once",
         "bwlimit": "most that is read in a second: 50M is 50 MiB",
         "dry-run": "show the plan, by revision and by path, and stop",
@@ -403,6 +404,7 @@ def dvc_migrate(
     heal_from: str = "",
     bwlimit: str = "",
     run_cache: bool = True,
+    layout: str = "",
 ) -> None:
     """Copy all DVC data to another remote, and prove it.
 
@@ -432,6 +434,7 @@ def dvc_migrate(
         stores = migration.open_stores(ROOT, from_, to, settings.passed)
         stores = migration.with_healers(stores, heal_from, settings.passed)
         stores = migration.paced(stores, bandwidth)
+        upgrade = migration.plan_upgrade(stores, wanted=migration.read_layout(layout))
         runs = migration.read_run_cache(
             stores, scoped, wanted=run_cache, jobs=jobs, progress=recording
         )
@@ -439,7 +442,7 @@ def dvc_migrate(
             stores, scope=scoped, jobs=jobs, progress=recording, sample=sample, also=runs.needed
         )
         migration.require_dvc_store(planned, stores)
-        planned = migration.plan_with(planned, runs.part)
+        planned = migration.plan_with(planned, runs.part, *upgrade.parts)
         if dry_run:
             console.show_result(planned, view.dry_run_view, as_json=json)
             return
@@ -447,19 +450,25 @@ def dvc_migrate(
             console.show(view.plan_view(planned))
         outcomes = migration.copy_objects(planned, stores, jobs=jobs, progress=recording)
         copied = migration.copy_runs(runs, stores, jobs=jobs, progress=recording)
+        upgrade = migration.copy_upgraded(upgrade, stores, jobs=jobs, progress=recording)
         result = migration.verify(
             planned, outcomes, stores, jobs=jobs, progress=recording, sample=sample
         )
         part = migration.verify_runs(
             runs, copied, stores, jobs=jobs, progress=recording, sample=sample
         )
-        result = migration.report_with(result, part)
+        parts = migration.verify_upgraded(
+            upgrade, stores, jobs=jobs, progress=recording, sample=sample
+        )
+        result = migration.report_with(result, part, *parts)
         console.show_result(result, view.report_view, as_json=json)
         if report:
             write_report(result, Path(report), recording.samples)
         migration.remember_complete(ROOT, stores, result)
+        rewritten = migration.rewrite_files(ROOT, upgrade, result)
         switched = migration.switch_defaults(ROOT, result, shared=switch, local=local)
         if not json:
+            console.show(view.rewritten_view(rewritten))
             console.show(view.switches_view(switched))
 
 

@@ -13,7 +13,7 @@ from scripts.migration.model import Status
 from scripts.report import bytes_text, count_text, duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -113,6 +113,18 @@ def switch_view(switch: Switch) -> RenderableType:
         note = f".dvc/config.local sets {switch.overridden_by} instead, on this machine only"
         lines.append(Text.assemble(("  NOTE ", "bold yellow"), note))
     return Group(*lines)
+
+
+def rewritten_view(files: Sequence[str]) -> RenderableType:
+    """Return which DVC files have names of DVC 3 now; nothing if none was rewritten."""
+    if not files:
+        return Group()
+    told = f"{count_text(len(files), 'DVC file')} rewritten to names of DVC 3"
+    shown = ", ".join(files[:_MOST_ROWS]) + (" ..." if len(files) > _MOST_ROWS else "")
+    return Group(
+        Text(f"{told}: {shown}", style="bold green"),
+        Text("  `git diff` shows it; to share it: git commit --all", style="dim"),
+    )
 
 
 def switches_view(switches: Iterable[Switch]) -> RenderableType:

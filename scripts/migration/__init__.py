@@ -9,6 +9,9 @@
     report.require_complete()
     switch_default(root, report)                     the last step
 
+What moves beside the objects has the same steps, and becomes a part of plan and report:
+:mod:`~scripts.migration.run_cache`, and names of DVC 3 (:mod:`~scripts.migration.upgrade`).
+
 What holds at any moment, however a run ends:
 
 1. A migration never writes to the source (only :mod:`~scripts.migration.prune`, a command of its
@@ -52,6 +55,8 @@ from scripts.migration.run_cache import RunCache, read_run_cache
 from scripts.migration.run_copy import copy_runs, verify_remote_runs, verify_runs
 from scripts.migration.sample import Sample, read_sample
 from scripts.migration.scope import Scope, read_scope
+from scripts.migration.upgrade import copy_upgraded, plan_upgrade, read_layout, verify_upgraded
+from scripts.migration.upgrade_files import rewrite_files
 from scripts.migration.verify import verify
 
 __all__ = [
@@ -67,6 +72,7 @@ __all__ = [
     "Switch",
     "copy_objects",
     "copy_runs",
+    "copy_upgraded",
     "open_remote",
     "open_stores",
     "open_writable",
@@ -74,9 +80,11 @@ __all__ = [
     "paced_source",
     "plan_migration",
     "plan_prune",
+    "plan_upgrade",
     "plan_with",
     "prune_source",
     "read_bandwidth",
+    "read_layout",
     "read_run_cache",
     "read_sample",
     "read_scope",
@@ -85,6 +93,7 @@ __all__ = [
     "require_dvc_store",
     "require_recent",
     "require_switched",
+    "rewrite_files",
     "switch_default",
     "switch_defaults",
     "undo_switch",
@@ -92,5 +101,6 @@ __all__ = [
     "verify_remote",
     "verify_remote_runs",
     "verify_runs",
+    "verify_upgraded",
     "with_healers",
 ]

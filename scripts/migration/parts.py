@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Callable
 
-from scripts.migration.model import Reference, StoredObject
+from scripts.migration.model import Outcome, Reference, Status, StoredObject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scripts.migration.outcome import Report
     from scripts.migration.plan import Plan
@@ -57,6 +58,25 @@ class Part:
     def as_json(self) -> dict[str, Any]:
         """Return it as it is told to programs."""
         return {"counts": dict(self.counts), "not_intact": [asdict(loss) for loss in self.losses]}
+
+
+def part_of(name: str, title: str, outcomes: Sequence[Outcome]) -> Part:
+    """Return the part of a report that ``outcomes`` come to; two sums hold, as in the report's."""
+    states = Counter(outcome.status for outcome in outcomes)
+    counts = {
+        "planned": len(outcomes),
+        "present": states[Status.PRESENT],
+        "copied": states[Status.COPIED],
+        "intact": sum(outcome.is_intact for outcome in outcomes),
+        **{kind: states[Status(kind)] for kind in ("corrupt", "missing", "failed")},
+        "repaired": sum(outcome.repaired for outcome in outcomes),
+    }
+    losses = tuple(
+        Loss(outcome.item.key, outcome.status.value, outcome.reason)
+        for outcome in outcomes
+        if not outcome.is_intact
+    )
+    return Part(name, title, counts, losses)
 
 
 def plan_with(plan: Plan, *parts: Part) -> Plan:

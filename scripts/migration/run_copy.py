@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scripts.errors import StoreError
 from scripts.migration.model import ABSENT, Evidence, Outcome, Proof, Status
-from scripts.migration.parts import Loss, Part
+from scripts.migration.parts import Part, part_of
 from scripts.migration.plan import Action
 from scripts.migration.retry import retrying
 from scripts.migration.run_cache import DEFAULT_JOBS, NAME, TITLE, list_runs, look_at
@@ -112,7 +111,9 @@ def verify_runs(
         [listing[key] for key in claimed if key in listing], stores.target, right,
         jobs=jobs, progress=progress, sample=sample,
     )  # fmt: skip
-    return _as_part([_judge(outcome, proofs.get(outcome.item.key, ABSENT)) for outcome in outcomes])
+    return part_of(
+        NAME, TITLE, [_judge(outcome, proofs.get(outcome.item.key, ABSENT)) for outcome in outcomes]
+    )
 
 
 def verify_remote_runs(
@@ -131,13 +132,15 @@ def verify_remote_runs(
     """
     listing = list_runs(remote) if wanted else {}
     proofs = _prove(listing.values(), remote, {}, jobs=jobs, progress=progress, sample=EVIDENCE)
-    return _as_part(
+    return part_of(
+        NAME,
+        TITLE,
         [
             Outcome(entry, Status.PRESENT, proof.evidence)
             if proof.evidence.is_proof
             else Outcome(entry, Status.CORRUPT, reason=proof.reason)
             for entry, proof in ((listing[key], proof) for key, proof in sorted(proofs.items()))
-        ]
+        ],
     )
 
 
@@ -181,21 +184,3 @@ def _judge(outcome: Outcome, proof: Proof) -> Outcome:
         return replace(outcome, evidence=proof.evidence)
     reason = f"after {outcome.status.value}, {proof.reason}"
     return replace(outcome, status=Status.FAILED, reason=reason, repaired=False)
-
-
-def _as_part(outcomes: Sequence[Outcome]) -> Part:
-    states = Counter(outcome.status for outcome in outcomes)
-    counts = {
-        "planned": len(outcomes),
-        "present": states[Status.PRESENT],
-        "copied": states[Status.COPIED],
-        "intact": sum(outcome.is_intact for outcome in outcomes),
-        **{name: states[Status(name)] for name in ("corrupt", "missing", "failed")},
-        "repaired": sum(outcome.repaired for outcome in outcomes),
-    }
-    losses = tuple(
-        Loss(outcome.item.key, outcome.status.value, outcome.reason)
-        for outcome in outcomes
-        if not outcome.is_intact
-    )
-    return Part(NAME, TITLE, counts, losses)

@@ -12,6 +12,7 @@ from scripts.console.migration import (
     dry_run_view,
     plan_view,
     report_view,
+    rewritten_view,
     switch_view,
     switches_view,
     undone_view,
@@ -135,3 +136,10 @@ def test_what_stands_beside_the_objects_has_a_line_and_its_losses() -> None:
     ]
     with pytest.raises(MigrationIncomplete, match=r": 1 of the run-cache entries\."):
         report.require_complete()
+
+
+def test_files_that_got_new_names_are_named() -> None:
+    told = drawn(rewritten_view(("a.dvc", "dvc.lock")))
+    assert "2 DVC files rewritten to names of DVC 3: a.dvc, dvc.lock" in told
+    assert "git commit" in told
+    assert drawn(rewritten_view(())).strip() == ""
