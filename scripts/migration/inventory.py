@@ -45,6 +45,7 @@ class Inventory:
             paths of which revisions.
         tips: The revisions at which a branch, a tag, a stash, an experiment or HEAD stands.
         uncollectable: What could not be read. One is enough to make a migration incomplete.
+        excluded_paths: The paths that each verdict keeps out of the plan.
     """
 
     references: Mapping[StoredObject, tuple[Reference, ...]]
@@ -54,6 +55,7 @@ class Inventory:
     elsewhere: Mapping[StoredObject, tuple[Reference, ...]] = field(default_factory=dict)
     tips: frozenset[str] = frozenset()
     uncollectable: tuple[Uncollectable, ...] = ()
+    excluded_paths: Mapping[Verdict, tuple[str, ...]] = field(default_factory=dict)
 
 
 class _Collection:
@@ -142,6 +144,10 @@ def read_inventory(
         excluded=dict(Counter(verdict for _, verdict in found.excluded)),
         pinned=len(found.pinned),
         uncollectable=tuple(found.uncollectable.values()),
+        excluded_paths={
+            verdict: tuple(sorted(path for path, other in found.excluded if other is verdict))
+            for verdict in sorted({verdict for _, verdict in found.excluded}, key=str)
+        },
     )
 
 

@@ -109,6 +109,7 @@ class Plan:
         by_path: The share of each output.
         started_s: When observing began, on the monotonic clock, in seconds.
         parts: What moves beside the objects.
+        excluded_paths: Which outputs are rightly not in the source, by verdict.
     """
 
     source: str
@@ -124,6 +125,7 @@ class Plan:
     by_path: tuple[Share, ...] = ()
     started_s: float = 0.0
     parts: tuple[Part, ...] = ()
+    excluded_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def to_copy(self) -> tuple[PlannedObject, ...]:
@@ -180,6 +182,7 @@ class Plan:
             "healed_from": self.healed_from,
             "revisions": self.revisions,
             "excluded": dict(self.excluded),
+            "excluded_paths": {name: list(paths) for name, paths in self.excluded_paths.items()},
             "notes": list(self.notes),
             "uncollectable": [asdict(lost) for lost in self.uncollectable],
             "lost": [_planned_json(entry) for entry in self.objects if entry.status is not None],
@@ -254,6 +257,9 @@ def make_plan(observed: Observation, source: str, target: str, started_s: float 
         uncollectable=observed.inventory.uncollectable,
         pinned=observed.inventory.pinned,
         started_s=started_s,
+        excluded_paths={
+            verdict.value: paths for verdict, paths in observed.inventory.excluded_paths.items()
+        },
     )
 
 
