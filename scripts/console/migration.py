@@ -47,14 +47,15 @@ def plan_view(plan: Plan) -> RenderableType:
     for status, style in _STYLES.items():
         if counts[status.value]:
             _figure(table, counts[status.value], status.value, "see below", style)
+    _part_figures(table, plan.parts)
     rows = [
         (planned.status, planned.item, planned.reason, planned.references)
         for planned in lost
         if planned.status is not None
     ]
     return Group(
-        _plan_verdict(plan), table, *_parts(plan.parts), *_excluded(plan.excluded), *_losses(rows),
-        *_uncollectable(plan.uncollectable), *_notes(plan.notes),
+        _plan_verdict(plan), table, *_excluded(plan.excluded), *_losses(rows),
+        *_part_losses(plan.parts), *_uncollectable(plan.uncollectable), *_notes(plan.notes),
     )  # fmt: skip
 
 
@@ -83,13 +84,14 @@ def report_view(report: Report) -> RenderableType:
     for status, style in _STYLES.items():
         if counts[status.value]:
             _figure(table, counts[status.value], status.value, "see below", style)
+    _part_figures(table, report.parts)
     rows = [
         (outcome.status, outcome.item, outcome.reason, outcome.references)
         for outcome in report.not_intact
     ]
     return Group(
-        _report_verdict(report), table, *_parts(report.parts), *_sample(report.sample),
-        *_excluded(report.excluded), *_losses(rows),
+        _report_verdict(report), table, *_sample(report.sample), *_excluded(report.excluded),
+        *_losses(rows), *_part_losses(report.parts),
         *_uncollectable(report.uncollectable), *_notes(report.notes),
     )  # fmt: skip
 
@@ -195,14 +197,17 @@ def _losses(
     yield from _rest(len(rows))
 
 
-def _parts(parts: tuple[Part, ...]) -> Iterable[RenderableType]:
-    """Tell what stands beside the objects, one line for each, and its losses."""
+def _part_figures(table: Table, parts: tuple[Part, ...]) -> None:
+    """Add a row for each part that there is anything of."""
     for part in parts:
-        if not any(part.counts.values()):
-            continue
-        total, *others = part.counts.items()
-        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in others if count)
-        yield Text(f"  {total[1]:,} {part.title}: {told}", style="" if part.complete else "red")
+        if any(part.counts.values()):
+            (_, total), *others = part.counts.items()
+            told = (f"{count:,} {kind.replace('_', ' ')}" for kind, count in others if count)
+            _figure(table, total, part.title, ", ".join(told), "" if part.complete else "red")
+
+
+def _part_losses(parts: tuple[Part, ...]) -> Iterable[RenderableType]:
+    for part in parts:
         if part.losses:
             table = Table(box=box.SIMPLE_HEAD)
             for heading in ("", part.title, "why"):

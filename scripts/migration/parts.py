@@ -37,6 +37,7 @@ class Part:
         counts: How many of each kind there are.
         losses: What keeps the migration from being complete.
         notes: What a person should know beside that.
+        evidence: How many are known to be intact by which kind of proof.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Part:
     counts: Mapping[str, int] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
     notes: tuple[str, ...] = ()
+    evidence: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -57,7 +59,11 @@ class Part:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is told to programs."""
-        return {"counts": dict(self.counts), "not_intact": [asdict(loss) for loss in self.losses]}
+        return {
+            "counts": dict(self.counts),
+            "evidence": dict(self.evidence),
+            "not_intact": [asdict(loss) for loss in self.losses],
+        }
 
 
 def part_of(name: str, title: str, outcomes: Sequence[Outcome]) -> Part:
@@ -76,7 +82,8 @@ def part_of(name: str, title: str, outcomes: Sequence[Outcome]) -> Part:
         for outcome in outcomes
         if not outcome.is_intact
     )
-    return Part(name, title, counts, losses)
+    proofs = Counter(outcome.evidence.value for outcome in outcomes if outcome.is_intact)
+    return Part(name, title, counts, losses, evidence=proofs)
 
 
 def plan_with(plan: Plan, *parts: Part) -> Plan:

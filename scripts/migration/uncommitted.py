@@ -20,7 +20,7 @@ def uncommitted_files(root: Path) -> tuple[str, ...]:
         root: The project's directory, in a git repository.
 
     Returns:
-        Their paths, from the repository's top.
+        Their paths, from the project's directory.
 
     Raises:
         CommandFailed: git failed.
@@ -33,4 +33,5 @@ def uncommitted_files(root: Path) -> tuple[str, ...]:
         ],
         cwd=root,
     ).stdout  # fmt: skip
-    return tuple(line[_STATUS_LETTERS:] for line in told.split("\0") if line)
+    below = run(["git", "rev-parse", "--show-prefix"], cwd=root).stdout.rstrip("\n")
+    return tuple(line[_STATUS_LETTERS + len(below) :] for line in told.split("\0") if line)

@@ -17,6 +17,7 @@ from scripts.migration.project import has_history, open_project
 from scripts.migration.renaming import Entries, Renaming
 from scripts.migration.sample import EVIDENCE, Sample
 from scripts.migration.uncommitted import uncommitted_files
+from scripts.migration.written import is_own_text
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -93,10 +94,13 @@ def plan_upgrade(stores: Stores, *, wanted: bool) -> Upgrade:
 def require_committed(root: Path) -> None:
     """Do nothing if the DVC files of the workspace are as in the last commit, or not in git at all.
 
+    Those that a run wrote which was ended before it had written all are as good.
+
     Raises:
         SettingsError: Some are not; the message names the first.
     """
-    changed = uncommitted_files(root) if has_history(root) else ()
+    found = uncommitted_files(root) if has_history(root) else ()
+    changed = [path for path in found if not is_own_text(root, path)]
     if changed:
         more = " ..." if len(changed) > _PATHS_TOLD else ""
         raise SettingsError(

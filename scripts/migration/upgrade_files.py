@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.migration.outputs import as_output
 from scripts.migration.project import open_project
 from scripts.migration.upgrade import require_committed
+from scripts.migration.written import remember_texts
 from scripts.report import write_text
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def rewrite_files(root: Path, upgrade: Upgrade, report: Report) -> tuple[str, ..
     with open_project(root) as repo:
         texts = _rewritten(repo, upgrade.names, report.source)
         _fill_cache(repo, upgrade)
+        remember_texts(Path(repo.root_dir), texts)
         for path, text in texts.items():
             write_text(path, text, mode=path.stat().st_mode & 0o777)
         return tuple(sorted(str(path.relative_to(repo.root_dir)) for path in texts))

@@ -258,6 +258,35 @@ def test_run_again_everything_is_there_and_nothing_is_left_to_rewrite(project: P
     assert rewrite_files(project.root, last, told) == ()
 
 
+def test_a_run_that_was_ended_between_two_files_is_continued(project: Project) -> None:
+    upgrade, report = migrate(into_copy(project))
+    files = rewrite_files(project.root, upgrade, report)
+    project.git("checkout", "--quiet", "kinds.dvc", "dvc.lock")
+    upgrade, report = migrate(into_copy(project))
+    assert rewrite_files(project.root, upgrade, report) == ("dvc.lock", "kinds.dvc")
+    assert migrate(into_copy(project))[0].outputs == ()
+    path = project.root / files[0]
+    path.write_text(path.read_text() + "# mine\n")
+    with pytest.raises(SettingsError, match=files[0]):
+        plan_upgrade(into_copy(project), wanted=True)
+
+
+def test_a_project_below_the_top_of_its_repository_is_rewritten_too(
+    project: Project, tmp_path: Path
+) -> None:
+    shutil.rmtree(project.root / ".git")
+    top = Project(tmp_path / "work")
+    top.git("init", "--quiet", "--initial-branch=main")
+    top.write(".gitignore", "/hdd\n/copy\n")
+    top.commit("below")
+    upgrade, report = migrate(into_copy(project))
+    assert len(rewrite_files(project.root, upgrade, report)) == 5
+    assert migrate(into_copy(project))[0].outputs == ()
+    project.write("new.dvc", "outs:\n- path: new\n")
+    with pytest.raises(SettingsError, match=r": new\.dvc\."):
+        plan_upgrade(into_copy(project), wanted=True)
+
+
 def test_wrong_bytes_under_a_new_name_are_replaced(project: Project) -> None:
     key = key_of(md5(LEGACY_TEXT))
     path = copied(project) / key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,7 +124,7 @@ def test_what_stands_beside_the_objects_has_a_line_and_its_losses() -> None:
     counts = {"planned": 3, "present": 1, "to_copy": 1, "corrupt": 1, "missing": 0}
     parts = (Part("run_cache", "run-cache entries", counts, (lost,)), Part("empty", "nothing"))
     told = drawn(plan_view(Plan("hdd", "s3", (), parts=parts)))
-    assert "3 run-cache entries: 1 present, 1 to copy, 1 corrupt" in told
+    assert re.search(r"3 +run-cache entries +1 present, 1 to copy, 1 corrupt", told)
     assert "runs/ab/x" in told
     assert "cannot become complete" in told
     report = Report("hdd", "s3", (), parts=parts)
