@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 MIB = 1 << 20
+_NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"
 KEYS = {"AWS_ACCESS_KEY_ID": "benchmark", "AWS_SECRET_ACCESS_KEY": "benchmark-secret"}
 MIGRATE = """
 import sys
@@ -326,7 +327,10 @@ def _rclone() -> str:
 def _environment() -> dict[str, str]:
     """Return the environment of all contenders: these keys, this Python's programs, this code."""
     beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **KEYS, "PATH": beside, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
+    own = {**KEYS, "PATH": beside, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
+    # Python's programs start as they do elsewhere: compiled once, not at each start.
+    inherited = {name: os.environ[name] for name in os.environ if name != _NOT_COMPILED}
+    return {**inherited, **own}
 
 
 if __name__ == "__main__":

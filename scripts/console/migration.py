@@ -43,15 +43,14 @@ def plan_view(plan: Plan) -> RenderableType:
         _figure(
             table, count, "to heal", f"of these: read from {place}, as {plan.source} lacks them"
         )
-    lost = [planned for planned in plan.objects if planned.status is not None]
     for status, style in _STYLES.items():
         if counts[status.value]:
             _figure(table, counts[status.value], status.value, "see below", style)
     _part_figures(table, plan.parts)
     rows = [
-        (planned.status, planned.item, planned.reason, planned.references)
-        for planned in lost
-        if planned.status is not None
+        (planned.decision.status, planned.item, planned.reason, planned.references)
+        for planned in plan.lost
+        if planned.decision.status is not None
     ]
     return Group(
         _plan_verdict(plan), table, *_excluded(plan.excluded), *_losses(rows),
@@ -148,9 +147,9 @@ def _plan_verdict(plan: Plan) -> Text:
     way = f"{plan.source} → {plan.target}: "
     if not plan.can_complete:
         return Text(f"{way}cannot become complete as it is", style="bold yellow")
-    if not plan.to_copy:
+    if not plan.counts["to_copy"]:
         return Text(f"{way}nothing to copy", style="bold green")
-    return Text(f"{way}{count_text(len(plan.to_copy), 'object')} to copy", style="bold")
+    return Text(f"{way}{count_text(plan.counts['to_copy'], 'object')} to copy", style="bold")
 
 
 def _report_verdict(report: Report) -> Text:

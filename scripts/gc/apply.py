@@ -55,7 +55,7 @@ def remove_objects(
                 hint="Run the same command again: it asks all of them.",
             )
         seen = list_site(site, progress)
-        protected = protected_now(site, seen, plan.request, jobs=jobs, progress=progress)
+        protected = protected_now(site, plan.request, jobs=jobs, progress=progress)
         with progress.phase("removing", total=len(plan.removals)) as phase:
             outcomes = []
             for removal in plan.removals:

@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from scripts.migration.store import Source
     from scripts.progress import Progress
 
-    Place = tuple[Source, Mapping[str, StoredObject]]
-
 
 def read_needs(
     root: Path,
     remote: str,
     keep: Keep,
-    places: Iterable[Place],
+    places: Iterable[Source],
     *,
     jobs: int,
     progress: Progress,
@@ -44,7 +42,7 @@ def read_needs(
         root: The project's directory.
         remote: The remote that is proven in, by name.
         keep: Which revisions count.
-        places: Stores and their listings, to open lists of directories from: cache, then remote.
+        places: Stores to open lists of directories from: the cache, then the remote.
         jobs: How many lists are read at once.
         progress: Told of each step.
         history: The revisions beside the workspace; ``None`` for all that there are.

@@ -56,11 +56,11 @@ def plan_gc(
     progress = progress or SilentProgress()
     started_s = time.monotonic()
     seen = list_site(site, progress)
-    own, others = read_all_needs(site, seen, request, jobs=jobs, progress=progress)
+    own, others = read_all_needs(site, request, jobs=jobs, progress=progress)
     linked = read_links(site, progress)
     protected = protect(own, others, linked, request)
     candidates = [item for key, item in seen.cache.items() if key not in protected]
-    places = ((site.objects, seen.cache), (site.remote, seen.remote))
+    places = (site.objects, site.remote)
     lists = open_directories(
         (item for item in candidates if item.is_directory), places, jobs=jobs, progress=progress
     )
@@ -95,7 +95,6 @@ def list_site(site: Site, progress: Progress) -> Listings:
 
 def read_all_needs(
     site: Site,
-    seen: Listings,
     request: Request,
     *,
     jobs: int,
@@ -106,8 +105,7 @@ def read_all_needs(
 
     Takes and raises what :func:`scripts.gc.needs.read_needs` does.
     """
-    places = ((site.objects, seen.cache), (site.remote, seen.remote))
-
+    places = (site.objects, site.remote)
     own = read_needs(
         site.root, site.remote.name, request.keep, places,
         jobs=jobs, progress=progress, history=history,
@@ -134,16 +132,14 @@ def read_links(site: Site, progress: Progress) -> frozenset[str]:
 
 
 def protected_now(
-    site: Site, seen: Listings, request: Request, *, jobs: int, progress: Progress
+    site: Site, request: Request, *, jobs: int, progress: Progress
 ) -> Mapping[str, tuple[Reason, str]]:
     """Return what the workspaces of all projects protect as they are now, without their history.
 
     Raises:
         CacheError: It cannot be told what one of them needs.
     """
-    own, others = read_all_needs(
-        site, seen, request, jobs=jobs, progress=progress, history=History()
-    )
+    own, others = read_all_needs(site, request, jobs=jobs, progress=progress, history=History())
     return protect(own, others, read_links(site, progress), request)
 
 

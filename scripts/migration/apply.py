@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from scripts.migration.heal import origins
-from scripts.migration.model import Evidence, Outcome, Status
+from scripts.migration.heal import sources_by_place
+from scripts.migration.model import Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
+from scripts.migration.outcome import Outcomes
 from scripts.migration.plan import Action
-from scripts.migration.prove import list_store, prove_objects
-from scripts.migration.transfer import copy_shard
+from scripts.migration.prove import list_shard, prove_listed
+from scripts.migration.table import Ledger, Position
+from scripts.migration.transfer import copy_or_tell
 from scripts.migration.workers import Stop, in_threads
 from scripts.progress import SilentProgress
 from scripts.report import count_text
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.model import StoredObject
     from scripts.migration.opening import Stores
-    from scripts.migration.plan import Plan, PlannedObject
-    from scripts.migration.store import Source
+    from scripts.migration.plan import Decision, Plan
     from scripts.progress import Phase, Progress
 
 _FAILURES_IN_A_ROW = 40
@@ -31,7 +32,7 @@ _FAILURES_IN_A_ROW = 40
 
 def copy_objects(
     plan: Plan, stores: Stores, *, jobs: int = DEFAULT_JOBS, progress: Progress | None = None
-) -> tuple[Outcome, ...]:
+) -> Outcomes:
     """Copy what the plan says, and return one outcome for each of its objects.
 
     Interrupting it is safe at any time; planning again is resuming.
@@ -44,115 +45,151 @@ def copy_objects(
 
     Raises:
         AccessDenied: The target may not be written to; nothing was copied.
-        StoreError: The target cannot be listed, or stopped answering while files were proven.
-            A single object's failure is an outcome instead.
+        StoreError: The target cannot be asked what it holds. A single object's failure is an
+            outcome instead.
     """
     progress = progress or SilentProgress()
-    if plan.to_copy:
+    if plan.counts["to_copy"]:
         stores.target.require_writable()
-    cleaned = stores.target.clean()
+    cleaned = stores.target.clean(thorough=bool(plan.counts["to_copy"]))
     if cleaned:
         told = count_text(cleaned, "unfinished object")
         progress.say(f"{stores.target.name}: {told} of a run that was killed removed")
-    repairs = (entry.item.key for entry in plan.objects if entry.action is Action.REPAIR)
-    work = _Work(stores, jobs, frozenset(repairs), origins(stores, plan))
-    done = {planned.item.key: _settled(planned) for planned in plan.objects}
-    files = [planned.item for planned in plan.to_copy if not planned.item.is_directory]
-    lists = [planned.item for planned in plan.to_copy if planned.item.is_directory]
+    results = _settled(plan)
+    table = results.table
     with progress.phase("copying", total=plan.bytes_to_copy, unit="bytes") as phase:
-        done.update(work.copy(files, phase))
-        unproven = _unproven(plan, lists, stores, done, jobs=jobs, progress=progress)
-        for item in lists:
-            if item.key in unproven:
-                done[item.key] = Outcome(item, Status.FAILED, reason=unproven[item.key])
-        done.update(work.copy([item for item in lists if item.key not in unproven], phase))
-    stores.target.clean()
-    return tuple(_described(done[planned.item.key], planned) for planned in plan.objects)
+        work = _Work(plan, stores, results, phase)
+        work.copy((n for n, block in enumerate(table.blocks) if not block.is_directory), jobs)
+        withheld = _withhold(plan, results)
+        work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), jobs, withheld)
+    stores.target.clean(thorough=bool(plan.counts["to_copy"]))
+    return Outcomes(results)
+
+
+def _settled(plan: Plan) -> Ledger[Result]:
+    """Return the results of the objects with which nothing is to be done."""
+    results: Ledger[Result] = Ledger(plan.decisions.table)
+    meaning = bytearray(256)
+    for decision in plan.kinds:
+        if not decision.is_copying:
+            status = decision.status or Status.PRESENT
+            code = results.code(Result(status, decision.evidence))
+            meaning[plan.decisions.code(decision)] = code
+    for number in range(len(results.table.blocks)):
+        results.codes(number)[:] = plan.decisions.codes(number).translate(meaning)
+    lost = (kind for kind in plan.kinds if kind.action is Action.NONE)
+    for position in plan.decisions.positions(lost):
+        results.words[position] = plan.decisions.words[position]
+    return results
 
 
 class _Work:
-    """Copies sets of objects, and gives up when nothing succeeds any more."""
+    """Copies the objects of blocks, and gives up when nothing succeeds any more."""
 
-    def __init__(
-        self, stores: Stores, jobs: int, repairs: frozenset[str], origins: Mapping[str, Source]
-    ) -> None:
+    def __init__(self, plan: Plan, stores: Stores, results: Ledger[Result], phase: Phase) -> None:
+        self._decisions = plan.decisions
+        self._copying = {plan.decisions.code(kind): kind for kind in plan.kinds if kind.is_copying}
         self._stores = stores
-        self._origins = origins
-        self._jobs = jobs
-        self._repairs = repairs
+        self._elsewhere = sources_by_place(stores)
+        self._results = results
+        self._phase = phase
+        self._layouts = frozenset(block.layout for block in results.table.blocks)
         self._lock = threading.Lock()
         self._failures = 0
 
-    def copy(self, items: Iterable[StoredObject], phase: Phase) -> dict[str, Outcome]:
-        shards: dict[int, list[StoredObject]] = {}
-        for item in items:
-            shards.setdefault(item.shard, []).append(item)
+    def copy(
+        self, blocks: Iterable[int], jobs: int, withheld: Mapping[Position, str] | None = None
+    ) -> None:
+        """Copy the objects of ``blocks`` that are to be copied, but those that are withheld."""
+        todo = [(number, self._todo(number)) for number in blocks]
+        size_of = {number: self._size(number, indices) for number, indices in todo}
+        # The longest first: else the last thread works long when all others have ended.
+        order = sorted((work for work in todo if work[1]), key=lambda work: -size_of[work[0]])
 
-        def copy_one_shard(shard: list[StoredObject], stop: Stop) -> list[Outcome]:
-            return [self._copy_one(item, phase, stop) for item in shard]
+        def copy_block(work: tuple[int, list[int]], stop: Stop) -> None:
+            number, indices = work
+            with self._stores.target.together():
+                for index in indices:
+                    position = Position(number, index)
+                    reason = withheld.get(position, "") if withheld else ""
+                    if reason:
+                        self._results.record(position, Result(Status.FAILED), reason)
+                    else:
+                        self._results.record(position, *self._copy_one(position, stop))
+            self._prove(number, indices, stop)
 
-        outcomes: dict[str, Outcome] = {}
-        for shard_outcomes in in_threads(copy_one_shard, shards.values(), self._jobs):
-            outcomes.update((outcome.item.key, outcome) for outcome in shard_outcomes)
-        return outcomes
+        in_threads(copy_block, order, jobs)
 
-    def _copy_one(self, item: StoredObject, phase: Phase, stop: Stop) -> Outcome:
+    def _todo(self, number: int) -> list[int]:
+        codes = self._decisions.codes(number)
+        return [index for index, code in enumerate(codes) if code in self._copying]
+
+    def _size(self, number: int, indices: list[int]) -> int:
+        sizes_bytes = self._results.table.blocks[number].sizes_bytes
+        return sum(sizes_bytes[index] for index in indices)
+
+    def _copy_one(self, position: Position, stop: Stop) -> tuple[Result, str]:
         if self._failures >= _FAILURES_IN_A_ROW:
             reason = f"not tried: {_FAILURES_IN_A_ROW} objects had failed in a row"
-            return Outcome(item, Status.FAILED, reason=reason)
-        source = self._origins.get(item.key, self._stores.source)
-        target = self._stores.target
-        (outcome,) = copy_shard(
-            [item], source, target,
-            stop=stop, advance=phase.advance, repairs=self._repairs,
-        )  # fmt: skip
+            return Result(Status.FAILED), reason
+        decision = self._decision(position)
+        result, reason = copy_or_tell(
+            self._results.table.item(position),
+            self._elsewhere[decision.read_from],
+            self._stores.target,
+            stop=stop,
+            advance=self._phase.advance,
+            replace=decision.action is Action.REPAIR,
+        )
         with self._lock:
-            self._failures = self._failures + 1 if outcome.status is Status.FAILED else 0
-        return outcome
+            self._failures = self._failures + 1 if result.status is Status.FAILED else 0
+        return result, reason
+
+    def _decision(self, position: Position) -> Decision:
+        return self._copying[self._decisions.codes(position.block)[position.row]]
+
+    def _prove(self, number: int, indices: list[int], stop: Stop) -> None:
+        """Ask the target for what publishing did not prove: a directory's list depends on it."""
+        results = self._results
+        claimed = {}
+        for index in indices:
+            result = results.verdict(Position(number, index))
+            if result.claims_intact and not result.is_intact:
+                claimed[index] = result
+        if not claimed:
+            return
+        block, target = results.table.blocks[number], self._stores.target
+        shelf = list_shard(target, block.shard, frozenset({block.layout}), stop)[block.layout]
+        for index, result in claimed.items():
+            item = block.item(index)
+            proof = prove_listed(item, shelf.get(item.oid), target, stop)
+            if proof.evidence.is_proof:
+                results.record(Position(number, index), result._replace(evidence=proof.evidence))
+            else:
+                reason = f"after {result.status.value}, {proof.reason}"
+                results.record(Position(number, index), Result(Status.FAILED), reason)
 
 
-def _unproven(
-    plan: Plan,
-    lists: list[StoredObject],
-    stores: Stores,
-    done: dict[str, Outcome],
-    *,
-    jobs: int,
-    progress: Progress,
-) -> dict[str, str]:
-    """Return the directory lists that must not be published, each with the reason, by key."""
-    if not lists:
-        return {}
-    needed = {key: done[key] for item in lists for key in plan.contents[item.key]}
-    claimed = [
-        outcome.item
-        for outcome in needed.values()
-        if outcome.status in (Status.PRESENT, Status.COPIED) and not outcome.is_intact
-    ]
-    listing = list_store(stores.target, progress)
-    proofs = prove_objects(
-        claimed, stores.target, listing, jobs=jobs, progress=progress, name="proving files"
-    )
-    proven = {key for key, outcome in needed.items() if outcome.is_intact}
-    proven |= {key for key, proof in proofs.items() if proof.evidence.is_proof}
-    reasons = {}
-    for item in lists:
-        lacking = [key for key in plan.contents[item.key] if key not in proven]
-        if lacking:
-            reasons[item.key] = (
-                f"not published: {len(lacking)} of its files not proven in the target, "
-                f"first {lacking[0]}"
+def _withhold(plan: Plan, results: Ledger[Result]) -> dict[Position, str]:
+    """Return the directories' lists that must not be published, each with the reason."""
+    table = results.table
+    unproven = [kind for kind in results.counts_so_far() if not kind.is_intact]
+    lacking: Counter[int] = Counter()
+    first: dict[int, StoredObject] = {}
+    for position in results.positions(unproven):
+        if table.blocks[position.block].is_directory:
+            continue
+        for owner in table.owners_of(position):
+            lacking[owner] += 1
+            first.setdefault(owner, table.item(position))
+    withheld = {}
+    for position in plan.decisions.positions(kind for kind in plan.kinds if kind.is_copying):
+        if not table.blocks[position.block].is_directory:
+            continue
+        (owner,) = table.owners_of(position)
+        if lacking[owner]:
+            withheld[position] = (
+                f"not published: {lacking[owner]} of its files not proven in the target, "
+                f"first {first[owner].key}"
             )
-    return reasons
-
-
-def _settled(planned: PlannedObject) -> Outcome:
-    """Return the outcome of an object before anything is copied."""
-    if planned.action is Action.KEEP:
-        return Outcome(planned.item, Status.PRESENT, planned.evidence)
-    return Outcome(planned.item, planned.status or Status.FAILED, Evidence.NONE, planned.reason)
-
-
-def _described(outcome: Outcome, planned: PlannedObject) -> Outcome:
-    repaired = planned.action is Action.REPAIR and outcome.status is Status.COPIED
-    return replace(outcome, repaired=repaired, references=planned.references)
+    return withheld

@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from scripts.migration.directories import open_directories
 from scripts.migration.inventory import read_inventory
-from scripts.migration.model import ABSENT, OTHER_BYTES, Outcome, Proof, Reference, Status
+from scripts.migration.model import ABSENT, OTHER_BYTES, Proof, Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Report
-from scripts.migration.plan import references_of
-from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.prove import Shelf, look_into_shards, prove_block, sampled
 from scripts.migration.sample import EVIDENCE, Sample
+from scripts.migration.table import Ledger, Position
+from scripts.migration.verify import with_references
+from scripts.migration.wanted import read_wanted
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.migration.directories import Opened
-    from scripts.migration.model import StoredObject
     from scripts.migration.store import Source
+    from scripts.migration.workers import Stop
     from scripts.progress import Progress
 
 
@@ -51,24 +52,28 @@ def verify_remote(
     """
     progress = progress or SilentProgress()
     started_s = time.monotonic()
-    listing = list_store(remote, progress)
     inventory = read_inventory(root, remote.name, progress)
-    directories = open_directories(
-        (item for item in inventory.references if item.is_directory),
-        ((remote, listing),),
-        jobs=jobs,
-        progress=progress,
-    )
-    wanted = references_of(inventory, directories)
-    proofs = prove_objects(wanted, remote, listing, jobs=jobs, progress=progress, sample=sample)
-    outcomes = (
-        _outcome(listing.get(item.key, item), proofs[item.key], places, directories.get(item.key))
-        for item, places in wanted.items()
-    )
+    wanted = read_wanted(inventory, (remote,), jobs=jobs, progress=progress)
+    table = wanted.table
+    results: Ledger[Result] = Ledger(table)
+    chosen = sampled(sample, table)
+
+    def look(shelf: Shelf, blocks: list[int], stop: Stop) -> None:
+        for number in blocks:
+            block = table.blocks[number]
+            for index, listed, proof in prove_block(
+                block, shelf, remote, stop, read=chosen[number]
+            ):
+                if listed is not None and listed.size_bytes is not None:
+                    block.sizes_bytes[index] = listed.size_bytes
+                unopened = wanted.unopened.get(block.item(index).key) if wanted.unopened else None
+                results.record(Position(number, index), *_judge(proof, unopened))
+
+    look_into_shards(table, remote, look, jobs=jobs, progress=progress, name="verifying")
     return Report(
         source="",
         target=remote.name,
-        outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.item.key)),
+        outcomes=with_references(results, (remote,), jobs=jobs, progress=progress),
         uncollectable=inventory.uncollectable,
         excluded={verdict.value: count for verdict, count in inventory.excluded.items()},
         revisions=inventory.revisions,
@@ -77,14 +82,12 @@ def verify_remote(
     )
 
 
-def _outcome(
-    item: StoredObject, proof: Proof, places: tuple[Reference, ...], opened: Opened | None
-) -> Outcome:
+def _judge(proof: Proof, unopened: Opened | None) -> tuple[Result, str]:
     """Return what is known of one object; what cannot be read is neither absent nor wrong."""
-    if proof.evidence.is_proof and opened is not None and opened.status is not None:
+    if proof.evidence.is_proof and unopened is not None and unopened.status is not None:
         # Its bytes are those that were named, but which files it needs is not known.
-        return Outcome(item, opened.status, reason=opened.reason, references=places)
+        return Result(unopened.status), unopened.reason
     if proof.evidence.is_proof:
-        return Outcome(item, Status.PRESENT, proof.evidence, references=places)
+        return Result(Status.PRESENT, proof.evidence), ""
     status = {ABSENT: Status.MISSING, OTHER_BYTES: Status.CORRUPT}.get(proof, Status.FAILED)
-    return Outcome(item, status, reason=proof.reason, references=places)
+    return Result(status), proof.reason

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.migration.credentials import credentials_for, session_for
+from scripts.migration.model import Location
 from scripts.migration.stores.s3 import S3Store
+from scripts.migration.stores.server_copy import ServerCopies
 from scripts.migration.stores.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -15,11 +19,14 @@ if TYPE_CHECKING:
 
     from obstore.store import ClientConfig
 
+    from scripts.migration.credentials import CredentialProvider
+
 _CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _CONNECT_S = 10
 _ANSWER_S = 60
+_CONNECTIONS = 64
 
 
 def open_bucket(
@@ -41,12 +48,14 @@ def open_bucket(
 
     bucket, _, path = url[len("s3://") :].partition("/")
     prefix = path.strip("/")
-    session = session_for(config, environ)
+    session = functools.lru_cache(maxsize=1)(lambda: session_for(config, environ))
+    if config.get("profile") or environ.get("AWS_PROFILE"):
+        session()  # one that is unknown is told now
     endpoint = endpoint_of(config, environ)
     region = (
         config.get("region")
         or _first(environ, _REGION_KEYS)
-        or session.get_config_variable("region")
+        or session().get_config_variable("region")
         or "us-east-1"
     )
     anonymous = bool(config.get("allow_anonymous_login"))
@@ -71,29 +80,65 @@ def open_bucket(
         **options,
     )
 
-    def connect() -> Any:  # noqa: ANN401  botocore ships no types
+    def connect_as(key_id: str, secret: str, token: str | None) -> Any:  # noqa: ANN401  botocore ships no types
         from botocore.config import Config  # noqa: PLC0415
 
-        keys = credentials() if credentials else {}
         verify = config.get("ssl_verify")
-        return session.create_client(
+        return session().create_client(
             "s3",
             endpoint_url=options.get("endpoint"),
             region_name=region,
-            aws_access_key_id=keys.get("access_key_id"),
-            aws_secret_access_key=keys.get("secret_access_key"),
-            aws_session_token=keys.get("token"),
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
             verify=_bundle(config, environ) if verify is not False else False,
             config=Config(
                 connect_timeout=_CONNECT_S,
                 read_timeout=_ANSWER_S,
+                max_pool_connections=_CONNECTIONS,
                 retries={"total_max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "path" if endpoint else "virtual"},
             ),
         )
 
-    uploads = None if anonymous else Uploads(bucket, prefix, connect)
-    return S3Store(name, url.rstrip("/"), client, uploads)
+    location = Location(str(options.get("endpoint", "AWS")), bucket, prefix)
+    if credentials is None:
+        return S3Store(name, url.rstrip("/"), client, location=location)
+    connect = _Connection(credentials, connect_as)
+    return S3Store(
+        name,
+        url.rstrip("/"),
+        client,
+        Uploads(bucket, prefix, connect),
+        copies=ServerCopies(name, location, connect, _encryption(config)),
+        location=location,
+    )
+
+
+class _Connection:
+    """botocore's client: one for as long as the keys are the same, as making one takes long."""
+
+    def __init__(
+        self, credentials: CredentialProvider, connect_as: Callable[[str, str, str | None], Any]
+    ) -> None:
+        self._credentials = credentials
+        self._connect_as = connect_as
+        self._lock = threading.Lock()
+        self._made: tuple[tuple[str, str, str | None], Any] | None = None
+
+    def __call__(self) -> Any:  # noqa: ANN401  botocore ships no types
+        told = self._credentials()
+        keys = (told["access_key_id"], told["secret_access_key"], told.get("token"))
+        with self._lock:
+            if self._made is None or self._made[0] != keys:
+                self._made = (keys, self._connect_as(*keys))
+            return self._made[1]
+
+
+def _encryption(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return how DVC's configuration wants objects to be encrypted, in botocore's words."""
+    told = {"ServerSideEncryption": config.get("sse"), "SSEKMSKeyId": config.get("sse_kms_key_id")}
+    return {key: str(value) for key, value in told.items() if value}
 
 
 def endpoint_of(config: Mapping[str, Any], environ: Mapping[str, str]) -> str:

@@ -49,9 +49,11 @@ def credentials_for(
     name: str,
     config: Mapping[str, Any],
     environ: Mapping[str, str],
-    session: Any,  # noqa: ANN401  botocore ships no types
+    session: Callable[[], Any],
 ) -> CredentialProvider:
     """Return what obstore asks for the keys of the remote ``name``.
+
+    ``session`` returns botocore's; it is not asked for if the keys are told already.
 
     Raises:
         AccessDenied: There are none, or they cannot be read.
@@ -66,7 +68,7 @@ def credentials_for(
     if key_id and secret and not config.get("profile"):
         return _fixed(key_id, secret, environ.get("AWS_SESSION_TOKEN"))
     try:
-        found = session.get_credentials()
+        found = session().get_credentials()
     except BotoCoreError as error:
         raise AccessDenied(
             f"{name}: its credentials cannot be read ({type(error).__name__}).",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError
 from scripts.migration.digest import digest_for
@@ -13,7 +14,7 @@ from scripts.migration.retry import retrying
 from scripts.migration.workers import Stop, in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     from scripts.migration.store import Source
     from scripts.progress import Progress
@@ -29,63 +30,92 @@ class Entry:
 
 @dataclass(frozen=True)
 class Opened:
-    """A directory's list, or why there is none: then ``status`` is ``CORRUPT``, ``MISSING`` ..."""
+    """A directory's list, or why there is none: then ``status`` is ``CORRUPT``, ``MISSING`` ...
+
+    ``files`` are the paths below the directory, each with the file's MD5.
+    """
 
     directory: StoredObject
-    entries: tuple[Entry, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
     status: Status | None = None
     reason: str = ""
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """Yield each file as an object; it lies in the layout of its directory."""
+        for path, md5 in self.files:
+            yield Entry(path, StoredObject(md5, self.directory.layout))
 
 
 def open_directories(
     directories: Iterable[StoredObject],
-    places: Iterable[tuple[Source, Mapping[str, StoredObject]]],
+    places: Iterable[Source],
     *,
     jobs: int,
     progress: Progress,
 ) -> dict[str, Opened]:
-    """Open every directory at the first of ``places`` whose bytes hash to its name.
+    """Open every directory at the first of ``places`` where its bytes hash to its name.
 
     Args:
         directories: The ``.dir`` objects that revisions name.
-        places: Stores and their listings by key: the source, then the target (a list that was
-            copied before the source lost it is as good, being checked by the same hash).
+        places: The stores to look into: the source, then the target (a list that was copied before
+            the source lost it is as good, being checked by the same hash).
         jobs: How many are read at once.
         progress: Told of each.
 
     Returns:
         One entry for each directory, by its key.
     """
+    found: dict[str, Opened] = {}
+
+    def take(opened: Opened) -> None:
+        found[opened.directory.key] = opened
+
+    open_each(directories, places, take, jobs=jobs, progress=progress)
+    return found
+
+
+def open_each(
+    directories: Iterable[StoredObject],
+    places: Iterable[Source],
+    take: Callable[[Opened], None],
+    *,
+    jobs: int,
+    progress: Progress,
+) -> None:
+    """Open directories as :func:`open_directories` does, and hand each to ``take``, one at a time.
+
+    So that the lists of a long history need not be in memory together.
+    """
     wanted = list(directories)
     where = list(places)
+    lock = threading.Lock()
     with progress.phase("opening directories", total=len(wanted)) as phase:
 
-        def open_one(item: StoredObject, stop: Stop) -> Opened:
-            opened = _open(item, where, stop)
+        def open_one(item: StoredObject, stop: Stop) -> None:
+            opened = _open(item, where, stop, lock)
+            with lock:
+                take(opened)
             phase.advance()
-            return opened
 
-        found = in_threads(open_one, wanted, jobs)
-    return {opened.directory.key: opened for opened in found}
+        in_threads(open_one, wanted, jobs)
 
 
-def _open(
-    item: StoredObject, places: list[tuple[Source, Mapping[str, StoredObject]]], stop: Stop
-) -> Opened:
+def _open(item: StoredObject, places: list[Source], stop: Stop, lock: threading.Lock) -> Opened:
     first: Opened | None = None
-    for store, listing in places:
-        opened = _open_at(item, store, listing, stop)
+    for store in places:
+        opened = _open_at(item, store, stop, lock)
         if opened.status is None:
             return opened
         first = first or opened
     return first or Opened(item, (), Status.MISSING, "there is no store to open it from")
 
 
-def _open_at(
-    item: StoredObject, store: Source, listing: Mapping[str, StoredObject], stop: Stop
-) -> Opened:
+def _open_at(item: StoredObject, store: Source, stop: Stop, lock: threading.Lock) -> Opened:
     try:
-        return Opened(item, _parse(item, _read(item, store, listing, stop)))
+        content = _read(item, store, stop)
+        with lock:  # taken apart one at a time: that takes many times the room of the bytes
+            return Opened(item, _parse(item, content))
     except ObjectMissing as error:
         return Opened(item, (), Status.MISSING, error.message)
     except Corrupted as error:
@@ -94,13 +124,8 @@ def _open_at(
         return Opened(item, (), Status.FAILED, error.message)
 
 
-def _read(
-    item: StoredObject, store: Source, listing: Mapping[str, StoredObject], stop: Stop
-) -> bytes:
-    listed = listing.get(item.key)
-    if listed is None:
-        raise ObjectMissing(f"{store.name}: there is no object {item.key}.")
-    content = retrying(lambda: b"".join(store.read(listed)), stop)
+def _read(item: StoredObject, store: Source, stop: Stop) -> bytes:
+    content = retrying(lambda: b"".join(store.read(item)), stop)
     digest = digest_for(item)
     digest.update(content)
     if not digest.matches(item):
@@ -108,14 +133,14 @@ def _read(
     return content
 
 
-def _parse(item: StoredObject, content: bytes) -> tuple[Entry, ...]:
+def _parse(item: StoredObject, content: bytes) -> tuple[tuple[str, str], ...]:
     try:
         listed = json.loads(content)
-        files = [(entry["relpath"], entry["md5"]) for entry in listed]
+        files = tuple((entry["relpath"], entry["md5"]) for entry in listed)
     except (ValueError, KeyError, TypeError) as error:
         raise Corrupted(f"{item.key} is not a directory's list of files.") from error
     if not isinstance(listed, list):
         raise Corrupted(f"{item.key} is not a directory's list of files.")
     if not all(isinstance(path, str) and is_oid(md5) for path, md5 in files):
         raise Corrupted(f"{item.key} names a file whose hash is malformed.")
-    return tuple(Entry(path, StoredObject(md5, item.layout)) for path, md5 in files)
+    return files

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from scripts.errors import SlipwayError
 from scripts.migration.history import History, read_history
 from scripts.migration.model import Reference, StoredObject
 from scripts.migration.outputs import FileVersion, Output, Reader, Verdict, reason_of
-from scripts.migration.project import has_history, open_project
+from scripts.migration.project import has_history, open_project, read_config
+from scripts.migration.remembered import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -121,11 +124,17 @@ def read_inventory(
         history = read_history(root, progress) if in_git else History()
     found = _Collection()
     total = len(history.snapshots) + 1
+    config = read_config(root, visiting=visiting)
+    memory = None if visiting else Remembered(root, config, source.lower())
     with (
-        open_project(root, visiting=visiting) as repo,
+        ExitStack() as opened,
         progress.phase("reading DVC files", total=total, unit="revisions") as phase,
     ):
-        reader = Reader(repo, source.lower())
+
+        def open_repo() -> Any:  # noqa: ANN401  dvc ships no types
+            return opened.enter_context(open_project(root, visiting=visiting))
+
+        reader = Reader(open_repo, source.lower(), memory)
         found.take(reader.read_workspace(), WORKSPACE)
         phase.advance()
         for snapshot in history.snapshots:
@@ -134,6 +143,11 @@ def read_inventory(
             except Exception as error:  # noqa: BLE001  an old commit can fail in DVC in any way
                 found.lose(snapshot.label, "", reason_of(error))
             phase.advance()
+    if memory is not None:
+        try:
+            memory.write()
+        except SlipwayError as error:
+            progress.say(f"The next run reads all DVC files again: {error.message}")
     if history.is_shallow:
         found.lose("history", "", "the clone is shallow: run `git fetch --unshallow` first")
     return Inventory(
@@ -149,19 +163,6 @@ def read_inventory(
             for verdict in sorted({verdict for _, verdict in found.excluded}, key=str)
         },
     )
-
-
-def with_unreferenced(inventory: Inventory, listed: Iterable[StoredObject]) -> Inventory:
-    """Return ``inventory`` and all of ``listed`` that no revision names, as far as its lists tell.
-
-    A directory's list has itself for a place, so that what it lacks can be named.
-    """
-    references = dict(inventory.references)
-    for found in listed:
-        item = StoredObject(found.oid, found.layout)
-        places = (Reference(item.key, UNREFERENCED),) if item.is_directory else ()
-        references.setdefault(item, places)
-    return replace(inventory, references=references)
 
 
 def with_more(

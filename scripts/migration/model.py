@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 _OID = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _KEY = re.compile(r"(files/md5/)?([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
@@ -12,7 +13,16 @@ DIRECTORY_SUFFIX = ".dir"
 SHARDS = 256
 
 
-class Layout(Enum):
+class Word(Enum):
+    """An enumeration whose members are keys of dictionaries, millions of times.
+
+    There is one of each, so where it lies is hash enough; Enum's own is a call into Python.
+    """
+
+    __hash__ = object.__hash__
+
+
+class Layout(Word):
     """Where a remote keeps an object, and by which rule the object is named.
 
     ``CURRENT`` is DVC 3's (MD5 of the bytes), ``LEGACY`` is DVC 2's (MD5 after dos2unix of text).
@@ -25,21 +35,38 @@ class Layout(Enum):
 LAYOUTS = frozenset(Layout)
 
 
-@dataclass(frozen=True)
-class StoredObject:
+class Evidence(Word):
+    """How it is known that the target holds an object's bytes. "Same size" is no proof."""
+
+    NONE = "none"
+    SIZE = "size"
+    HASHED_IN_FLIGHT = "hashed in flight"
+    STORE_CHECKSUM = "store checksum"
+    READ_BACK = "read back"
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether the bytes that the target keeps were checked, not only those sent."""
+        return self in (Evidence.STORE_CHECKSUM, Evidence.READ_BACK)
+
+
+class StoredObject(NamedTuple):
     """An object of a DVC remote.
 
     Attributes:
         oid: Its name: 32 hexadecimal digits, and ``.dir`` for a directory's list of files.
         layout: Where it lies and by which rule it is named.
         size_bytes: Its size as a listing gave it, in bytes; ``None`` where no listing has it.
-        checksum: The MD5 that the store itself computed of the bytes it keeps, if it tells one.
+        checksum: The MD5 of the bytes that the store keeps, if it tells one.
+        told_by: How it knows: it computed that MD5 itself, or read the bytes back since they
+            last changed.
     """
 
     oid: str
     layout: Layout = Layout.CURRENT
     size_bytes: int | None = None
     checksum: str | None = None
+    told_by: Evidence = Evidence.STORE_CHECKSUM
 
     @property
     def key(self) -> str:
@@ -76,21 +103,6 @@ def object_at(key: str) -> StoredObject | None:
     return StoredObject(match.group(2) + match.group(3), layout)
 
 
-class Evidence(Enum):
-    """How it is known that the target holds an object's bytes. "Same size" is no proof."""
-
-    NONE = "none"
-    SIZE = "size"
-    HASHED_IN_FLIGHT = "hashed in flight"
-    STORE_CHECKSUM = "store checksum"
-    READ_BACK = "read back"
-
-    @property
-    def is_proof(self) -> bool:
-        """Whether the bytes that the target keeps were checked, not only those sent."""
-        return self in (Evidence.STORE_CHECKSUM, Evidence.READ_BACK)
-
-
 @dataclass(frozen=True)
 class Proof:
     """What the target was found to hold; ``reason`` says why there is no proof."""
@@ -103,7 +115,34 @@ ABSENT = Proof(Evidence.NONE, "it is not in the target")
 OTHER_BYTES = Proof(Evidence.NONE, "the target holds other bytes under its name")
 
 
-class Status(Enum):
+@dataclass(frozen=True)
+class Location:
+    """Where a server keeps a store's objects: all that another store on it needs to copy from here.
+
+    Attributes:
+        server: Which server it is; two locations on one server have the same.
+        bucket: The bucket's name.
+        prefix: The store's path in it, without slashes around it.
+    """
+
+    server: str
+    bucket: str
+    prefix: str = ""
+
+    def key_of(self, key: str) -> str:
+        """Return the name that the bucket has for a store's ``key``."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+
+class ServerCopy(Enum):
+    """What became of the wish that a server copies an object by itself."""
+
+    DONE = "done"
+    THERE_ALREADY = "there already"
+    UNABLE = "unable"
+
+
+class Status(Word):
     """What became of a planned object."""
 
     PRESENT = "present"
@@ -119,6 +158,24 @@ class Reference:
 
     path: str
     revision: str
+
+
+class Result(NamedTuple):
+    """What became of an object; there are few different ones, whatever the number of objects."""
+
+    status: Status
+    evidence: Evidence = Evidence.NONE
+    repaired: bool = False
+
+    @property
+    def claims_intact(self) -> bool:
+        """Whether the target is said to hold it, with or without proof."""
+        return self.status in (Status.PRESENT, Status.COPIED)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether it is proven to be in the target."""
+        return self.claims_intact and self.evidence.is_proof
 
 
 @dataclass(frozen=True)
@@ -144,4 +201,9 @@ class Outcome:
     @property
     def is_intact(self) -> bool:
         """Whether the object is proven to be in the target."""
-        return self.status in (Status.PRESENT, Status.COPIED) and self.evidence.is_proof
+        return self.result.is_intact
+
+    @property
+    def result(self) -> Result:
+        """What became of it, without which object it is."""
+        return Result(self.status, self.evidence, self.repaired)

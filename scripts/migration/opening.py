@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.errors import SettingsError
 from scripts.migration.buckets import endpoint_of, open_bucket
 from scripts.migration.places import refuse_overlap
-from scripts.migration.project import open_project, remote_config
+from scripts.migration.project import read_config, remote_config
 from scripts.migration.store import ReadOnly, Source, Store
 from scripts.migration.stores.disk import DiskStore
 
@@ -53,8 +53,8 @@ def open_stores(
             hint="`dvc remote list` shows them: `./inv dvc-migrate --from hdd --to s3`.",
         )
     environ = {**os.environ, **(passed or {})}
-    with open_project(root) as repo:
-        configs = [remote_config(repo, name) for name in (source, target)]
+    config = read_config(root)
+    configs = [remote_config(config, name) for name in (source, target)]
     refuse_overlap((source, target), (configs[0], configs[1]), endpoint_of({}, environ))
     read_from = _open(source.lower(), configs[0], environ, may_be_new=False)
     return Stores(
@@ -80,16 +80,15 @@ def open_remote(root: Path, name: str, passed: Mapping[str, str] | None = None) 
 
 def open_writable(root: Path, name: str, passed: Mapping[str, str] | None = None) -> Store:
     """Open one DVC remote that is there; takes and raises what :func:`open_remote` does."""
-    with open_project(root) as repo:
-        name = name or str(repo.config["core"].get("remote") or "")
-        if not name:
-            raise SettingsError(
-                "There is no default DVC remote.",
-                hint="Name one with --remote; `dvc remote list` shows them.",
-            )
-        config = remote_config(repo, name)
+    config = read_config(root)
+    name = name or str(config["core"].get("remote") or "")
+    if not name:
+        raise SettingsError(
+            "There is no default DVC remote.",
+            hint="Name one with --remote; `dvc remote list` shows them.",
+        )
     environ = {**os.environ, **(passed or {})}
-    return _open(name.lower(), config, environ, may_be_new=False)
+    return _open(name.lower(), remote_config(config, name), environ, may_be_new=False)
 
 
 def _open(

@@ -2,21 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.errors import MigrationIncomplete
-from scripts.migration.model import Evidence, Status
+from scripts.migration.model import Evidence, Outcome, Result, Status
 from scripts.migration.sample import EVIDENCE, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping
 
     from scripts.migration.inventory import Uncollectable
-    from scripts.migration.model import Outcome
+    from scripts.migration.model import Reference
     from scripts.migration.parts import Part
+    from scripts.migration.plan import Share
+    from scripts.migration.table import Ledger, Position
 
 SCHEMA_VERSION = 1
+
+
+class Outcomes:
+    """What became of every planned object.
+
+    Args:
+        results: One for each object.
+        references: Where the objects are used of which a person wants to know it.
+    """
+
+    def __init__(
+        self,
+        results: Ledger[Result],
+        references: Mapping[Position, tuple[Reference, ...]] | None = None,
+    ) -> None:
+        self.results = results
+        self.references = references or {}
+
+    @cached_property
+    def counts(self) -> Counter[Result]:
+        """How many objects there are of each result.
+
+        Raises:
+            ValueError: An object has none.
+        """
+        return self.results.counts()
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return self.chosen(self.counts)
+
+    def chosen(self, results: Iterable[Result]) -> Iterator[Outcome]:
+        """Yield the outcomes that have one of ``results``."""
+        for position in self.results.positions(results):
+            result = self.results.verdict(position)
+            yield Outcome(
+                self.results.table.item(position), result.status, result.evidence,
+                self.results.words.get(position, ""), result.repaired,
+                self.references.get(position, ()),
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +76,7 @@ class Report:
         uncollectable: Revisions of which it is not known what they need.
         excluded: How many outputs are rightly not in the source, by verdict.
         notes: What a person should know beside that.
+        by_revision: The share that each told revision had in the plan.
         revisions: How many revisions were read, the workspace among them.
         elapsed_s: From the first look to the last, in seconds.
         sample: What was read back although the listing proved it.
@@ -38,67 +85,92 @@ class Report:
 
     source: str
     target: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: Outcomes
     uncollectable: tuple[Uncollectable, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    by_revision: tuple[Share, ...] = ()
     revisions: int = 0
     elapsed_s: float = 0.0
     sample: Sample = EVIDENCE
     parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
-        if len({outcome.item.key for outcome in self.outcomes}) != len(self.outcomes):
-            raise ValueError("an object has more than one outcome")
-        for outcome in self.outcomes:
-            if outcome.status in (Status.PRESENT, Status.COPIED) and not outcome.is_intact:
-                raise ValueError(f"{outcome.item.key} is called intact without proof")
+        for result in self.outcomes.counts:
+            if result.claims_intact and not result.is_intact:
+                raise ValueError("an object is called intact without proof")
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many objects there are of each kind. Two sums hold.
 
         ``planned`` = ``intact`` + ``corrupt`` + ``missing`` + ``failed``, and
         ``intact`` = ``present`` + ``copied``. ``repaired`` is a part of ``copied``.
         """
-        states = [outcome.status for outcome in self.outcomes]
+        kinds = self.outcomes.counts
+
+        def count(of: Iterable[Result]) -> int:
+            return sum(kinds[kind] for kind in of)
+
+        def of_status(status: Status) -> int:
+            return count(kind for kind in kinds if kind.status is status)
+
         return {
-            "planned": len(states),
-            "present": states.count(Status.PRESENT),
-            "copied": states.count(Status.COPIED),
-            "intact": sum(outcome.is_intact for outcome in self.outcomes),
-            "corrupt": states.count(Status.CORRUPT),
-            "missing": states.count(Status.MISSING),
-            "failed": states.count(Status.FAILED),
-            "repaired": sum(outcome.repaired for outcome in self.outcomes),
+            "planned": len(self.outcomes),
+            "present": of_status(Status.PRESENT),
+            "copied": of_status(Status.COPIED),
+            "intact": count(kind for kind in kinds if kind.is_intact),
+            "corrupt": of_status(Status.CORRUPT),
+            "missing": of_status(Status.MISSING),
+            "failed": of_status(Status.FAILED),
+            "repaired": count(kind for kind in kinds if kind.repaired),
         }
 
     @property
     def complete(self) -> bool:
         """Whether every object of every revision is proven to be in the target."""
         whole = not self.uncollectable and all(part.complete for part in self.parts)
-        return whole and all(outcome.is_intact for outcome in self.outcomes)
+        return whole and all(kind.is_intact for kind in self.outcomes.counts)
 
-    @property
+    @cached_property
     def not_intact(self) -> tuple[Outcome, ...]:
         """The outcomes that keep the migration from being complete."""
-        return tuple(outcome for outcome in self.outcomes if not outcome.is_intact)
+        return tuple(self._chosen(lambda kind: not kind.is_intact))
 
-    @property
+    @cached_property
+    def repaired(self) -> tuple[Outcome, ...]:
+        """The outcomes of objects of which the target held wrong bytes."""
+        return tuple(self._chosen(lambda kind: kind.repaired))
+
+    @cached_property
     def bytes_copied(self) -> int:
         """How many bytes were copied and proven, in bytes."""
-        copied = (outcome for outcome in self.outcomes if outcome.status is Status.COPIED)
-        return sum(outcome.item.size_bytes or 0 for outcome in copied)
+        return self._bytes_of(lambda kind: kind.status is Status.COPIED)
 
-    @property
+    @cached_property
     def bytes_intact(self) -> int:
         """How many bytes are proven in the target, in bytes."""
-        return sum(outcome.item.size_bytes or 0 for outcome in self.outcomes if outcome.is_intact)
+        return self._bytes_of(lambda kind: kind.is_intact)
 
     def evidence_counts(self) -> dict[str, int]:
         """How many intact objects each kind of proof stands for."""
-        kinds = [outcome.evidence for outcome in self.outcomes if outcome.is_intact]
-        return {kind.value: kinds.count(kind) for kind in Evidence if kind in kinds}
+        kinds = self.outcomes.counts
+        found = {
+            evidence.value: sum(
+                count
+                for kind, count in kinds.items()
+                if kind.is_intact and kind.evidence is evidence
+            )
+            for evidence in Evidence
+        }
+        return {evidence: count for evidence, count in found.items() if count}
+
+    def _chosen(self, wanted: Callable[[Result], bool]) -> Iterator[Outcome]:
+        return self.outcomes.chosen(kind for kind in self.outcomes.counts if wanted(kind))
+
+    def _bytes_of(self, wanted: Callable[[Result], bool]) -> int:
+        kinds = (kind for kind in self.outcomes.counts if wanted(kind))
+        return self.outcomes.results.bytes_of(kinds)
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as it is written to a file; ``bytes`` counts what this run copied."""
@@ -121,7 +193,8 @@ class Report:
                 for lost in self.uncollectable
             ],
             "not_intact": [_outcome_json(outcome) for outcome in self.not_intact],
-            "repaired": [_outcome_json(outcome) for outcome in self.outcomes if outcome.repaired],
+            "repaired": [_outcome_json(outcome) for outcome in self.repaired],
+            "by_revision": [asdict(share) for share in self.by_revision],
             **{part.name: part.as_json() for part in self.parts},
         }
 

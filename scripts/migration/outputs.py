@@ -5,14 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.migration.model import Layout, StoredObject, is_oid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from scripts.migration.history import Snapshot
+    from scripts.migration.remembered import Remembered
 
 _LAYOUTS = {"md5": Layout.CURRENT, "md5-dos2unix": Layout.LEGACY}
 
@@ -59,21 +61,37 @@ class FileVersion:
 
 
 class Reader:
-    """Reads the DVC files of snapshots of a project.
+    """Reads the DVC files of a project. DVC itself is asked only for what is not remembered.
 
     Args:
-        repo: The project, as DVC opened it.
+        open_repo: Opens the project, if DVC has to be asked.
         source: The remote that outputs need to be in, by its name in lower case.
+        memory: What is known from former runs; ``None`` for nothing.
     """
 
-    def __init__(self, repo: Any, source: str) -> None:  # noqa: ANN401  dvc ships no types
-        self._repo = repo
+    def __init__(
+        self, open_repo: Callable[[], Any], source: str, memory: Remembered | None = None
+    ) -> None:
+        self._open = open_repo
         self._source = source
-        self._today: Mapping[str, Any] = repo.config
+        self._memory = memory
         self._known: dict[tuple[str, ...], FileVersion] = {}
 
-    def read_workspace(self) -> Iterator[FileVersion]:
-        """Yield the DVC files of the working tree, as DVC finds them there."""
+    @cached_property
+    def _repo(self) -> Any:  # noqa: ANN401  dvc ships no types
+        return self._open()
+
+    def read_workspace(self) -> list[FileVersion]:
+        """Return the DVC files of the working tree, as DVC finds them there."""
+        kept = self._memory.recall_workspace() if self._memory else None
+        if kept is not None:
+            return [kept]
+        found = list(self._find_in_workspace())
+        if self._memory:
+            self._memory.remember_workspace(found)
+        return found
+
+    def _find_in_workspace(self) -> Iterator[FileVersion]:
         from dvc.repo.index import Index  # noqa: PLC0415
 
         failed: list[FileVersion] = []
@@ -91,20 +109,30 @@ class Reader:
     def read_snapshot(self, snapshot: Snapshot) -> list[FileVersion]:
         """Return the DVC files of a commit; those that an earlier one had as well are not read."""
         keys = list(_versions(snapshot))
-        new = [key for key in keys if key not in self._known]
+        new = [key for key in keys if not self._recall(key)]
         if new:
             with self._switched(snapshot.revision):
                 for key in new:
                     self._known[key] = self._read(key[0])
+                    if self._memory:
+                        self._memory.remember(key, self._known[key])
         return [self._known[key] for key in keys]
+
+    def _recall(self, key: tuple[str, ...]) -> bool:
+        if key not in self._known and self._memory:
+            kept = self._memory.recall(key)
+            if kept is not None:
+                self._known[key] = kept
+        return key in self._known
 
     @contextmanager
     def _switched(self, revision: str) -> Iterator[None]:
         """Let DVC look at a revision, with today's configuration in place of that one's."""
         from dvc.repo.brancher import switch  # noqa: PLC0415
 
+        today = self._repo.config
         with switch(self._repo, revision):
-            self._repo.config = self._today
+            self._repo.config = today
             yield
 
     def _read(self, path: str) -> FileVersion:

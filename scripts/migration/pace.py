@@ -22,8 +22,9 @@ from scripts.migration.workers import pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
-    from scripts.migration.model import Layout, StoredObject
+    from scripts.migration.model import Evidence, Layout, Location, ServerCopy, StoredObject
     from scripts.migration.opening import Stores
     from scripts.migration.run_entry import RunEntry
     from scripts.migration.store import Source, Store
@@ -167,6 +168,7 @@ class PacedSource:
     def __init__(self, source: Source, bandwidth: Bandwidth) -> None:
         self.name = source.name
         self.place = source.place
+        self.location = source.location
         self._source = source
         self._bandwidth = bandwidth
         self._gate = Gate()
@@ -216,10 +218,23 @@ class PacedStore(PacedSource):
         super().__init__(store, bandwidth)
         self._store = store
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         """Write ``item`` once ``chunks`` has ended well."""
         with self._gate.passing():
             return self._store.publish(item, chunks, replace=replace)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let what is published in the block become visible at its end."""
+        return self._store.together()
+
+    def copy_from(
+        self, origin: Location | None, item: StoredObject, *, replace: bool = True
+    ) -> ServerCopy:
+        """Let the server copy ``item``: its bytes pass through nobody's line."""
+        with self._gate.passing():
+            return self._store.copy_from(origin, item, replace=replace)
 
     def require_writable(self) -> None:
         """Do nothing if objects may be written."""
@@ -230,9 +245,9 @@ class PacedStore(PacedSource):
         with self._gate.passing():
             self._store.remove(item)
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:
         """Remove what killed writers left over."""
-        return self._store.clean()
+        return self._store.clean(thorough=thorough)
 
 
 def paced(stores: Stores, bandwidth: Bandwidth) -> Stores:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
-from scripts.migration.model import Outcome, Reference, Status, StoredObject
+from scripts.migration.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from scripts.migration.model import Outcome
     from scripts.migration.outcome import Report
     from scripts.migration.plan import Plan
-
-Wanted = Callable[[Callable[[StoredObject], bool]], "Mapping[StoredObject, tuple[Reference, ...]]"]
-"""Given whether the source lists an object, returns what is wanted beside what revisions name."""
 
 
 @dataclass(frozen=True)

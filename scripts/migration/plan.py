@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scripts.migration.model import Evidence, Proof, Reference, Status, StoredObject
+from scripts.migration.model import Evidence, Proof, Status, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from scripts.migration.directories import Opened
-    from scripts.migration.inventory import Inventory, Uncollectable
+    from scripts.migration.inventory import Uncollectable
+    from scripts.migration.model import Reference, StoredObject
     from scripts.migration.parts import Part
+    from scripts.migration.table import Ledger, Position
 
 SCHEMA_VERSION = 1
-REFERENCES_KEPT = 8
-"""How many of the places that use an object are kept: enough to find it, whatever the history."""
+UNASKED = Proof(Evidence.NONE)
 
 
-class Action(Enum):
+class Action(Word):
     """What is to be done with an object."""
 
     KEEP = "keep"
@@ -30,21 +31,35 @@ class Action(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True)
-class PlannedObject:
-    """An object that revisions need, and what is to be done with it.
+class Decision(NamedTuple):
+    """What is to be done with an object; there are few different ones.
 
-    ``item`` is the object as the source lists it. With ``Action.NONE`` nothing can be done:
-    ``status`` and ``reason`` say why. ``read_from`` names where it is read if the source lacks it.
+    With ``Action.NONE`` nothing can be done: ``status`` says what became of it. ``read_from`` names
+    where it is read if the source lacks it.
     """
 
-    item: StoredObject
     action: Action
     evidence: Evidence = Evidence.NONE
     status: Status | None = None
+    read_from: str = ""
+
+    @property
+    def is_copying(self) -> bool:
+        """Whether the object's bytes will be read."""
+        return self.action in (Action.COPY, Action.REPAIR)
+
+
+@dataclass(frozen=True)
+class PlannedObject:
+    """One object of a plan: what is to be done with it, why, and where it is used if that is told.
+
+    ``item`` is the object as the source lists it.
+    """
+
+    item: StoredObject
+    decision: Decision
     reason: str = ""
     references: tuple[Reference, ...] = ()
-    read_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,27 +94,14 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Observation:
-    """All that was observed, by key where it is about objects."""
-
-    inventory: Inventory
-    source: Mapping[str, StoredObject]
-    target: Mapping[str, StoredObject]
-    directories: Mapping[str, Opened] = field(default_factory=dict)
-    proofs: Mapping[str, Proof] = field(default_factory=dict)
-    healing: Mapping[str, Healing] = field(default_factory=dict)
-    looked_into: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Plan:
     """What a migration will do.
 
     Attributes:
         source: The remote that is read, by name.
         target: The remote that is filled, by name.
-        objects: Every object that a revision needs, once, by key.
-        contents: The keys of the files of every opened directory, by the directory's key.
+        decisions: What is to be done with every object that a revision needs.
+        references: Where the objects are used that are lost or to be repaired.
         revisions: How many revisions were read, the workspace among them.
         excluded: How many outputs are rightly not in the source, by verdict.
         uncollectable: Revisions of which it is not known what they need.
@@ -114,8 +116,8 @@ class Plan:
 
     source: str
     target: str
-    objects: tuple[PlannedObject, ...]
-    contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    decisions: Ledger[Decision]
+    references: Mapping[Position, tuple[Reference, ...]] = field(default_factory=dict)
     revisions: int = 0
     excluded: Mapping[str, int] = field(default_factory=dict)
     uncollectable: tuple[Uncollectable, ...] = ()
@@ -127,47 +129,77 @@ class Plan:
     parts: tuple[Part, ...] = ()
     excluded_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @cached_property
+    def kinds(self) -> Counter[Decision]:
+        """How many objects each decision is taken for."""
+        return self.decisions.counts()
+
+    def chosen(self, decisions: Iterable[Decision]) -> Iterator[PlannedObject]:
+        """Yield the objects for which one of ``decisions`` is taken."""
+        for position in self.decisions.positions(decisions):
+            yield PlannedObject(
+                self.decisions.table.item(position),
+                self.decisions.verdict(position),
+                self.decisions.words.get(position, ""),
+                self.references.get(position, ()),
+            )
+
     @property
-    def to_copy(self) -> tuple[PlannedObject, ...]:
-        """The objects whose bytes will be read, from the source or where they are healed from."""
-        return tuple(
-            planned for planned in self.objects if planned.action in (Action.COPY, Action.REPAIR)
-        )
+    def objects(self) -> Iterator[PlannedObject]:
+        """Every object, one after the other: as many as there are."""
+        return self.chosen(self.kinds)
+
+    @cached_property
+    def lost(self) -> tuple[PlannedObject, ...]:
+        """The objects with which nothing can be done."""
+        return tuple(self.chosen(kind for kind in self.kinds if kind.action is Action.NONE))
+
+    @cached_property
+    def to_repair(self) -> tuple[PlannedObject, ...]:
+        """The objects of which the target holds wrong bytes."""
+        return tuple(self.chosen(kind for kind in self.kinds if kind.action is Action.REPAIR))
 
     @property
     def healed_from(self) -> dict[str, int]:
         """How many objects that the source lacks are read from where else, by place."""
-        return dict(Counter(entry.read_from for entry in self.objects if entry.read_from))
+        found: Counter[str] = Counter()
+        for kind, count in self.kinds.items():
+            if kind.read_from:
+                found[kind.read_from] += count
+        return dict(found)
 
     @property
     def can_complete(self) -> bool:
         """Whether nothing is known yet that keeps the migration from being complete."""
         whole = not self.uncollectable and all(part.complete for part in self.parts)
-        return whole and all(entry.status is None for entry in self.objects)
+        return whole and all(kind.status is None for kind in self.kinds)
 
-    @property
+    @cached_property
     def bytes_to_copy(self) -> int:
-        """How many bytes these are, as far as a listing has them."""
-        return sum(planned.item.size_bytes or 0 for planned in self.to_copy)
+        """How many bytes will be read, from the source or where they are healed from."""
+        return self.decisions.bytes_of(kind for kind in self.kinds if kind.is_copying)
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """``planned`` = ``present`` + ``to_copy`` + ``corrupt`` + ``missing`` + ``failed``.
 
         ``to_repair`` and ``to_heal`` are parts of ``to_copy``; ``corrupt`` counts directory lists
         only, as files are first read when they are copied.
         """
-        actions = [planned.action for planned in self.objects]
-        states = [planned.status for planned in self.objects]
+
+        def count(of: Iterable[Decision]) -> int:
+            return sum(self.kinds[kind] for kind in of)
+
         return {
-            "planned": len(self.objects),
-            "present": actions.count(Action.KEEP),
-            "to_copy": actions.count(Action.COPY) + actions.count(Action.REPAIR),
-            "to_repair": actions.count(Action.REPAIR),
-            "to_heal": sum(bool(planned.read_from) for planned in self.objects),
-            "corrupt": states.count(Status.CORRUPT),
-            "missing": states.count(Status.MISSING),
-            "failed": states.count(Status.FAILED),
+            "planned": sum(self.kinds.values()),
+            "present": count(kind for kind in self.kinds if kind.action is Action.KEEP),
+            "to_copy": count(kind for kind in self.kinds if kind.is_copying),
+            "to_repair": count(kind for kind in self.kinds if kind.action is Action.REPAIR),
+            "to_heal": count(kind for kind in self.kinds if kind.read_from),
+            **{
+                status.value: count(kind for kind in self.kinds if kind.status is status)
+                for status in (Status.CORRUPT, Status.MISSING, Status.FAILED)
+            },
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -185,10 +217,8 @@ class Plan:
             "excluded_paths": {name: list(paths) for name, paths in self.excluded_paths.items()},
             "notes": list(self.notes),
             "uncollectable": [asdict(lost) for lost in self.uncollectable],
-            "lost": [_planned_json(entry) for entry in self.objects if entry.status is not None],
-            "to_repair": [
-                _planned_json(entry) for entry in self.objects if entry.action is Action.REPAIR
-            ],
+            "lost": [_planned_json(entry) for entry in self.lost],
+            "to_repair": [_planned_json(entry) for entry in self.to_repair],
             "by_revision": [asdict(share) for share in self.by_revision],
             "by_path": [asdict(share) for share in self.by_path],
             **{part.name: part.as_json() for part in self.parts},
@@ -196,100 +226,50 @@ class Plan:
 
 
 def _planned_json(planned: PlannedObject) -> dict[str, Any]:
+    status = planned.decision.status
     return {
         "object": planned.item.key,
-        "status": planned.status.value if planned.status else None,
+        "status": status.value if status else None,
         "reason": planned.reason,
         "size_bytes": planned.item.size_bytes,
         "references": [asdict(place) for place in planned.references],
     }
 
 
-def references_of(
-    inventory: Inventory, directories: Mapping[str, Opened]
-) -> dict[StoredObject, tuple[Reference, ...]]:
-    """Return every object that revisions need, files of directories included, and its users."""
-    found: dict[StoredObject, dict[Reference, None]] = {}
-    for item, places in inventory.references.items():
-        _add(found, item, places)
-        opened = directories.get(item.key)
-        for entry in opened.entries if opened else ():
-            inside = tuple(
-                Reference(f"{place.path}/{entry.path}", place.revision)
-                for place in places[:REFERENCES_KEPT]
-            )
-            _add(found, entry.item, inside)
-    return {item: tuple(places) for item, places in found.items()}
+@dataclass(frozen=True)
+class Observed:
+    """What was observed of one object.
 
-
-def _add(
-    found: dict[StoredObject, dict[Reference, None]],
-    item: StoredObject,
-    places: tuple[Reference, ...],
-) -> None:
-    known = found.setdefault(item, {})
-    for place in places[: REFERENCES_KEPT - len(known)]:
-        known[place] = None
-
-
-def make_plan(observed: Observation, source: str, target: str, started_s: float = 0.0) -> Plan:
-    """Decide for every object that a revision needs what is to be done with it.
-
-    Args:
-        observed: The facts.
-        source: The source's name.
-        target: The target's name.
-        started_s: When observing began, on the monotonic clock, in seconds.
+    Attributes:
+        source: How the source lists it, if it does.
+        target: How the target lists it, if it does.
+        proof: What the target is proven to hold under its name.
+        unopened: Why its list of files cannot be read, if it is a directory's.
+        healing: Where it is if the source lacks it.
+        looked_into: Where it was looked for then.
     """
-    wanted = references_of(observed.inventory, observed.directories)
-    objects = [_decide(item, places, observed) for item, places in wanted.items()]
-    return Plan(
-        source=source,
-        target=target,
-        objects=tuple(sorted(objects, key=lambda planned: planned.item.key)),
-        contents={
-            key: tuple(entry.item.key for entry in opened.entries)
-            for key, opened in observed.directories.items()
-            if opened.status is None
-        },
-        revisions=observed.inventory.revisions,
-        excluded={verdict.value: n for verdict, n in observed.inventory.excluded.items()},
-        uncollectable=observed.inventory.uncollectable,
-        pinned=observed.inventory.pinned,
-        started_s=started_s,
-        excluded_paths={
-            verdict.value: paths for verdict, paths in observed.inventory.excluded_paths.items()
-        },
-    )
+
+    source: StoredObject | None = None
+    target: StoredObject | None = None
+    proof: Proof = UNASKED
+    unopened: Opened | None = None
+    healing: Healing | None = None
+    looked_into: tuple[str, ...] = ()
 
 
-def _decide(
-    item: StoredObject, places: tuple[Reference, ...], observed: Observation
-) -> PlannedObject:
-    listed = observed.source.get(item.key)
-    in_target = observed.target.get(item.key)
-    proof = observed.proofs.get(item.key, Proof(Evidence.NONE))
-    opened = observed.directories.get(item.key)
+def decide(observed: Observed) -> tuple[Decision, str]:
+    """Decide what is to be done with an object that a revision needs; say why, if it is no copy."""
+    proof = observed.proof
     if proof.evidence.is_proof:
-        return PlannedObject(in_target or item, Action.KEEP, proof.evidence, references=places)
-    if opened is not None and opened.status is not None:
-        return PlannedObject(
-            listed or item, Action.NONE, status=opened.status, reason=opened.reason,
-            references=places,
-        )  # fmt: skip
-    healing = observed.healing.get(item.key) if listed is None else None
-    if healing is not None:
-        action = Action.COPY if in_target is None else Action.REPAIR
-        return PlannedObject(
-            healing.item, action, reason=proof.reason, references=places, read_from=healing.place
-        )
-    if listed is None:
-        reason = ", nor in ".join(("it is not in the source", *observed.looked_into))
-        if in_target is not None:
-            reason += f", and in the target {proof.reason or 'it is not proven'}"
-        return PlannedObject(
-            item, Action.NONE, status=Status.MISSING, reason=reason, references=places
-        )
-    if in_target is None:
-        return PlannedObject(listed, Action.COPY, references=places)
-    return PlannedObject(listed, Action.REPAIR, reason=proof.reason, references=places)
+        return Decision(Action.KEEP, proof.evidence), ""
+    if observed.unopened is not None and observed.unopened.status is not None:
+        return Decision(Action.NONE, status=observed.unopened.status), observed.unopened.reason
+    action = Action.COPY if observed.target is None else Action.REPAIR
+    if observed.source is not None:
+        return Decision(action), proof.reason if action is Action.REPAIR else ""
+    if observed.healing is not None:
+        return Decision(action, read_from=observed.healing.place), proof.reason
+    reason = ", nor in ".join(("it is not in the source", *observed.looked_into))
+    if observed.target is not None:
+        reason += f", and in the target {proof.reason or 'it is not proven'}"
+    return Decision(Action.NONE, status=Status.MISSING), reason

@@ -44,14 +44,42 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
     except SCMError as error:
         raise _without_history(root, str(error)) from error
     except (ConfigError, DvcException) as error:
-        raise SettingsError(
-            f"{root / '.dvc' / 'config'} cannot be read: {error}.",
-            hint="Mend it, or .dvc/config.local; `dvc config --list` shows what DVC understands.",
-        ) from error
+        raise _malformed(root, error) from error
     try:
         yield repo
     finally:
         repo.close()
+
+
+def read_config(root: Path, *, visiting: bool = False) -> Mapping[str, Any]:
+    """Return today's DVC configuration of the project at ``root``, without opening the project.
+
+    Opening one loads all of DVC, which takes longer than many a migration that has nothing to do.
+
+    Args:
+        root: The project's directory.
+        visiting: Whether nothing may be written there; see :func:`open_project`.
+
+    Raises:
+        SettingsError: ``root`` is no DVC project, or its configuration is malformed.
+    """
+    from dvc.config import Config, ConfigError  # noqa: PLC0415
+
+    if not (root / ".dvc").is_dir():  # DVC looks in the directories above as well
+        with open_project(root, visiting=visiting) as repo:
+            return dict(repo.config)
+    try:
+        config: Mapping[str, Any] = Config(str(root / ".dvc"))
+    except ConfigError as error:
+        raise _malformed(root, error) from error
+    return config
+
+
+def _malformed(root: Path, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"{root / '.dvc' / 'config'} cannot be read: {error}.",
+        hint="Mend it, or .dvc/config.local; `dvc config --list` shows what DVC understands.",
+    )
 
 
 def has_history(root: Path, *, visiting: bool = False) -> bool:
@@ -65,9 +93,8 @@ def has_history(root: Path, *, visiting: bool = False) -> bool:
         SettingsError: ``root`` is no DVC project.
         ToolError: git does not open it though it should: its history would be passed over.
     """
-    with open_project(root, visiting=visiting) as repo:
-        if repo.config["core"].get("no_scm", False):
-            return False
+    if read_config(root, visiting=visiting)["core"].get("no_scm", False):
+        return False
     answer = run(["git", "rev-parse", "--git-dir"], cwd=root, check=False)
     if answer.returncode != 0:
         raise _without_history(root, answer.stderr.strip())
@@ -98,7 +125,7 @@ def _visit(root: Path) -> Any:  # noqa: ANN401
     return Visited(str(root))
 
 
-def remote_config(repo: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401  dvc ships no types
+def remote_config(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the configuration of the remote ``name``, references to other remotes resolved.
 
     Raises:
@@ -107,19 +134,19 @@ def remote_config(repo: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401  d
     from dvc.config import ConfigError  # noqa: PLC0415
     from dvc.fs import get_fs_config  # noqa: PLC0415
 
-    known = ", ".join(sorted(repo.config["remote"])) or "none"
-    if name.lower() not in repo.config["remote"]:
-        nearest = get_close_matches(name.lower(), repo.config["remote"], n=1)
+    known = ", ".join(sorted(config["remote"])) or "none"
+    if name.lower() not in config["remote"]:
+        nearest = get_close_matches(name.lower(), config["remote"], n=1)
         meant = f"Did you mean '{nearest[0]}'? " if nearest else ""
         raise SettingsError(
             f"There is no DVC remote '{name}'.",
             hint=f"{meant}Known remotes: {known}. `dvc remote add` or `./inv dvc-init` adds one.",
         )
     try:
-        config: Mapping[str, Any] = get_fs_config(repo.config, name=name)
+        resolved: Mapping[str, Any] = get_fs_config(config, name=name)
     except ConfigError as error:
         raise SettingsError(
             f"The DVC remote '{name}' refers to a remote that does not exist.",
             hint=f"Known remotes: {known}.",
         ) from error
-    return config
+    return resolved

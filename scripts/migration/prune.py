@@ -75,10 +75,10 @@ def plan_prune(plan: Plan, stores: Stores, progress: Progress | None = None) -> 
         SettingsError: DVC would go on reading some outputs from the source.
         StoreError: The source cannot be listed.
     """
-    unproven = [planned for planned in plan.objects if planned.action is not Action.KEEP]
+    unproven = sum(count for kind, count in plan.kinds.items() if kind.action is not Action.KEEP)
     if unproven or plan.uncollectable:
         raise MigrationIncomplete(
-            f"Nothing was deleted: {len(unproven)} objects are not proven in {plan.target}, and "
+            f"Nothing was deleted: {unproven} objects are not proven in {plan.target}, and "
             f"{len(plan.uncollectable)} DVC files cannot be read.",
             hint=f"`./inv dvc-migrate --from {plan.source} --to {plan.target}` names each one.",
         )

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Callable, TypeVar
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.digest import digest_for
+from scripts.migration.listing import list_some
 from scripts.migration.model import Evidence, Layout, Outcome, Status, StoredObject, is_oid
 from scripts.migration.retry import retrying
 from scripts.migration.sample import EVIDENCE, Sample
@@ -60,14 +61,16 @@ class Renaming:
         """Return where each is, and its new name, which takes a read unless a checksum tells it."""
         wanted = list(dict.fromkeys(olds))
         places = [
-            (store, list_some(store, wanted))
+            (store, list_some(store, wanted, self._jobs))
             for store in (self._stores.source, self._stores.target)
         ]
 
         def find(old: StoredObject, stop: Stop) -> Origin:
             found = [(store, listed[old.key]) for store, listed in places if old.key in listed]
             for store, listed in found:
-                named = _name(old, listed, store, stop)
+                # Of what it got in this run, the target tells that it is right, not its MD5.
+                is_told = store is self._stores.source and listed.checksum == old.md5
+                named = _name(old, listed, store, stop, is_told=is_told)
                 if named is not None:
                     return Origin(store, listed, named)
             if found:
@@ -90,7 +93,7 @@ class Renaming:
     def copy(self, origins: Mapping[StoredObject, Origin]) -> dict[StoredObject, Outcome]:
         """Store each under its new name, and return what became of each, by its old name."""
         target = self._stores.target
-        kept = list_some(target, [origin.named for origin in origins.values()])
+        kept = list_some(target, [origin.named for origin in origins.values()], self._jobs)
 
         def copy(old: StoredObject, stop: Stop) -> Outcome:
             origin = origins[old]
@@ -105,7 +108,7 @@ class Renaming:
 
     def copy_contents(self, contents: Mapping[StoredObject, bytes]) -> dict[StoredObject, Outcome]:
         """Store lists of directories that were written anew."""
-        kept = list_some(self._stores.target, contents)
+        kept = list_some(self._stores.target, contents, self._jobs)
 
         def copy(item: StoredObject, stop: Stop) -> Outcome:
             return self._publish(item, lambda: iter([contents[item]]), kept, stop)
@@ -124,7 +127,10 @@ class Renaming:
         if there is not None and _evidence(there, target, stop).is_proof:
             return Outcome(item, Status.PRESENT)
         repairs = there is not None
-        is_ours = retrying(lambda: target.publish(item, chunks(), replace=repairs), stop)
+        is_ours = (
+            retrying(lambda: target.publish(item, chunks(), replace=repairs), stop)
+            is not Evidence.NONE
+        )
         status = Status.COPIED if is_ours else Status.PRESENT
         return Outcome(item, status, repaired=repairs and is_ours)
 
@@ -137,9 +143,10 @@ class Renaming:
             StoreUnavailable: The target stopped answering: nothing is known then.
         """
         wanted = list(dict.fromkeys(items))
-        kept = list_some(self._stores.target, wanted)
-        told = {item.key for item in kept.values() if item.checksum == item.md5}
-        again = sample.choose(told)
+        kept = list_some(self._stores.target, wanted, self._jobs)
+        told = sorted(item.key for item in kept.values() if item.checksum == item.md5)
+        chosen = sample.choose(len(told))
+        again = {key for number, key in enumerate(told) if number in chosen}
 
         def look(item: StoredObject, stop: Stop) -> tuple[StoredObject, Evidence]:
             there = kept.get(item.key)
@@ -175,16 +182,6 @@ class Renaming:
         return done
 
 
-def list_some(store: Source, items: Iterable[StoredObject]) -> dict[str, StoredObject]:
-    """Return those of ``items`` that ``store`` lists, as it does, by key."""
-    keys = {item.key for item in items}
-    if not keys:
-        return {}
-    return retrying(
-        lambda: {item.key: item for item in store.list_objects() if item.key in keys}, Stop()
-    )
-
-
 def _read_list(old: StoredObject, content: bytes) -> Entries:
     try:
         listed = {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
@@ -196,11 +193,14 @@ def _read_list(old: StoredObject, content: bytes) -> Entries:
 
 
 def _name(
-    old: StoredObject, listed: StoredObject, store: Source, stop: Stop
+    old: StoredObject, listed: StoredObject, store: Source, stop: Stop, *, is_told: bool
 ) -> StoredObject | None:
-    """Return what DVC 3 calls what is there; ``None`` if it is not what the old name names."""
+    """Return what DVC 3 calls what is there; ``None`` if it is not what the old name names.
+
+    ``is_told`` is whether the bytes are known to have the MD5 that is the old name.
+    """
     suffix = old.oid[len(old.md5) :]
-    if listed.checksum == old.md5:
+    if is_told:
         return StoredObject(old.oid, size_bytes=listed.size_bytes)
 
     def read() -> str | None:
@@ -234,7 +234,7 @@ def _again(spool: IO[bytes]) -> Iterator[bytes]:
 
 def _evidence(listed: StoredObject, store: Source, stop: Stop, *, read: bool = False) -> Evidence:
     if listed.checksum == listed.md5 and not read:
-        return Evidence.STORE_CHECKSUM
+        return listed.told_by
 
     def is_right() -> bool:
         digest = digest_for(listed)

@@ -11,10 +11,11 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.digest import digest_for
+from scripts.migration.listing import list_some
 from scripts.migration.model import Reference, Status, StoredObject, is_oid
 from scripts.migration.parts import Loss, Part
 from scripts.migration.plan import Action
@@ -58,34 +59,18 @@ class RunCache:
     """The run-cache of a source, and what is to be done with it.
 
     Attributes:
-        source: The source; it is only read.
+        source: The source's name.
         runs: Every entry that moves, by key.
+        needed: What entries made and the source holds whole, by which entries.
+        lacking: How many outputs of entries it does not.
         left_out: What keeps a run-cache that is there from moving; empty if nothing does.
-        jobs: How many lists of outputs are read at once.
-        lacking: What entries made and the source lacks; known once :meth:`needed` was asked.
     """
 
-    source: Source
+    source: str
     runs: tuple[PlannedRun, ...] = ()
+    needed: Mapping[StoredObject, tuple[Reference, ...]] = field(default_factory=dict)
+    lacking: int = 0
     left_out: str = ""
-    jobs: int = DEFAULT_JOBS
-    lacking: set[StoredObject] = field(default_factory=set)
-
-    def needed(
-        self, holds: Callable[[StoredObject], bool]
-    ) -> Mapping[StoredObject, tuple[Reference, ...]]:
-        """Return what entries made and the source holds whole, by which entries; see ``Wanted``."""
-        places: dict[StoredObject, dict[Reference, None]] = {}
-        for run in self.runs:
-            for out in run.outputs:
-                places.setdefault(out.item, {})[Reference(out.path, run.entry.label)] = None
-
-        def look(item: StoredObject, stop: Stop) -> tuple[StoredObject, bool]:
-            return item, holds(item) and all(map(holds, _files_of(item, self.source, stop)))
-
-        whole = dict(in_threads(look, places, self.jobs))
-        self.lacking.update(item for item, is_whole in whole.items() if not is_whole)
-        return {item: tuple(where) for item, where in places.items() if whole[item]}
 
     @property
     def part(self) -> Part:
@@ -106,12 +91,11 @@ class RunCache:
         return Part(NAME, TITLE, counts, losses, tuple(self._notes()))
 
     def _notes(self) -> Iterable[str]:
-        name = self.source.name
         if self.left_out:
-            yield f"{name} holds a run-cache (runs/), which {self.left_out} leaves out."
+            yield f"{self.source} holds a run-cache (runs/), which {self.left_out} leaves out."
         if self.lacking:
             yield (
-                f"{name} lacks {count_text(len(self.lacking), 'output')} that run-cache entries "
+                f"{self.source} lacks {count_text(self.lacking, 'output')} that run-cache entries "
                 "name. That loses nothing here: such an entry saves no run anywhere."
             )
 
@@ -159,7 +143,7 @@ def read_run_cache(
     if not wanted or scope not in _WHOLE:
         is_there = next(iter(stores.source.list_runs()), None) is not None
         reason = f"`--scope {scope.value}`" if wanted else "`--no-run-cache`"
-        return RunCache(stores.source, left_out=reason if is_there else "")
+        return RunCache(stores.source.name, left_out=reason if is_there else "")
     progress = progress or SilentProgress()
     listed = list_runs(stores.source)
     target = list_runs(stores.target) if listed else {}
@@ -170,8 +154,34 @@ def read_run_cache(
             phase.advance()
             return planned
 
-        runs = in_threads(plan, listed.values(), jobs)
-    return RunCache(stores.source, tuple(sorted(runs, key=lambda run: run.entry.key)), jobs=jobs)
+        runs = sorted(in_threads(plan, listed.values(), jobs), key=lambda run: run.entry.key)
+    made = _places(runs)
+    whole = _whole(made, stores.source, jobs)
+    needed = {item: places for item, places in made.items() if item in whole}
+    return RunCache(stores.source.name, tuple(runs), needed, len(made) - len(needed))
+
+
+def _places(runs: Iterable[PlannedRun]) -> dict[StoredObject, tuple[Reference, ...]]:
+    """Return what entries made, and by which entries it is named."""
+    places: dict[StoredObject, dict[Reference, None]] = {}
+    for run in runs:
+        for out in run.outputs:
+            places.setdefault(out.item, {})[Reference(out.path, run.entry.label)] = None
+    return {item: tuple(where) for item, where in places.items()}
+
+
+def _whole(items: Iterable[StoredObject], source: Source, jobs: int) -> set[StoredObject]:
+    """Return those of ``items`` that the source holds, directories with all their files."""
+    wanted = list(items)
+    held = list_some(source, wanted, jobs)
+    here = [item for item in wanted if item.key in held]
+
+    def read(item: StoredObject, stop: Stop) -> tuple[StoredObject, list[StoredObject]]:
+        return item, _files_of(item, source, stop)
+
+    inside = dict(in_threads(read, here, jobs))
+    files = list_some(source, (file for found in inside.values() for file in found), jobs)
+    return {item for item in here if all(file.key in files for file in inside[item])}
 
 
 def _plan(entry: RunEntry, in_target: RunEntry | None, stores: Stores, stop: Stop) -> PlannedRun:

@@ -68,11 +68,11 @@ def _copy(run: PlannedRun, stores: Stores, stop: Stop) -> Outcome:
         return Outcome(run.entry, found.status, reason=found.reason)
     repairs = run.action is Action.REPAIR
 
-    def publish() -> bool:
+    def publish() -> Evidence:
         return stores.target.publish(run.entry, [found.content], replace=repairs)
 
     try:
-        is_ours = retrying(publish, stop)
+        is_ours = retrying(publish, stop) is not Evidence.NONE
     except StoreError as error:
         return Outcome(run.entry, Status.FAILED, reason=error.message)
     status = Status.COPIED if is_ours else Status.PRESENT
@@ -155,10 +155,11 @@ def _prove(
 ) -> dict[str, Proof]:
     """Return by key how each is known to be right; ``right`` are MD5s of right bytes, by key."""
     wanted = list(entries)
-    told = {
+    told = [
         entry.key for entry in wanted if entry.checksum and entry.checksum == right.get(entry.key)
-    }
-    enough = told - sample.choose(told)
+    ]
+    chosen = sample.choose(len(told))
+    enough = {key for number, key in enumerate(told) if number not in chosen}
     shown = progress or SilentProgress()
     with shown.phase("verifying the run-cache", total=len(wanted)) as phase:
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scripts.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
 
@@ -29,14 +29,12 @@ class Sample:
     share: float = 0.0
     seed: int = 0
 
-    def choose(self, keys: Iterable[str]) -> frozenset[str]:
-        """Return those of ``keys`` to read back: the share, rounded up."""
-        known = sorted(keys)
+    def choose(self, count: int) -> Container[int]:
+        """Return which of ``count`` objects to read back, by number: the share, rounded up."""
         if self.share >= 1:
-            return frozenset(known)
-        return frozenset(
-            random.Random(self.seed).sample(known, math.ceil(self.share * len(known)))  # noqa: S311  a choice that can be made again, no secret
-        )
+            return range(count)
+        chosen = math.ceil(self.share * count)
+        return frozenset(random.Random(self.seed).sample(range(count), chosen))  # noqa: S311  a choice that can be made again, no secret
 
 
 EVIDENCE = Sample()

@@ -12,8 +12,9 @@ from scripts.migration.model import LAYOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
-    from scripts.migration.model import Layout, StoredObject
+    from scripts.migration.model import Evidence, Layout, Location, ServerCopy, StoredObject
     from scripts.migration.run_entry import RunEntry
 
 CHUNK_BYTES = 4 << 20
@@ -34,6 +35,10 @@ class Source(Protocol):
     @property
     def place(self) -> str:
         """Where the remote is, for people; holds no secret."""
+
+    @property
+    def location(self) -> Location | None:
+        """Where a server keeps the objects, if it could copy them from here by itself."""
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object of both layouts, once, with its ``size_bytes``.
@@ -93,7 +98,9 @@ class Source(Protocol):
 class Store(Source, Protocol):
     """A DVC remote that is filled."""
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         """Write ``item``; nothing becomes visible unless ``chunks`` ends without an exception.
 
         The check therefore stands inside ``chunks``, as its last step: what came to its end is what
@@ -104,8 +111,29 @@ class Store(Source, Protocol):
         survives a power cut.
 
         With ``replace`` false, a store that can tell leaves what somebody else has put there
-        meanwhile, whatever its bytes are, and returns ``False``: it is then for the caller to
-        prove. A store that cannot tell replaces it.
+        meanwhile, whatever its bytes are. A store that cannot tell replaces it.
+
+        Returns:
+            ``STORE_CHECKSUM`` or ``READ_BACK`` if publishing itself showed that the store keeps
+            the right bytes, ``HASHED_IN_FLIGHT`` if it did not, and ``NONE`` if it left what was
+            there: that is then for the caller to prove.
+        """
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let what this thread publishes in the block become visible and durable at its end.
+
+        So that a store can wait for its disk once for many objects. If the block raises, some of
+        them may be missing.
+        """
+
+    def copy_from(
+        self, origin: Location | None, item: StoredObject, *, replace: bool = True
+    ) -> ServerCopy:
+        """Let the server copy ``item`` (as the store at ``origin`` lists it), if it can.
+
+        What becomes visible holds the bytes that ``item`` names, as far as the server's own
+        checksums tell; what they do not tell is ``UNABLE``, as is everything that a server refuses:
+        the bytes are then to be read and published. ``replace`` is that of :meth:`publish`.
         """
 
     def require_writable(self) -> None:
@@ -119,11 +147,12 @@ class Store(Source, Protocol):
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``; do nothing if it is not there. For ``prune.py`` alone."""
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:
         """Remove what killed writers left over; return how many.
 
         What others are writing stays, or fails there with ``StoreUnavailable``, so that they write
-        it again.
+        it again. Without ``thorough`` is removed what one quick look shows. Uploads in parts need
+        not be among it: the object of one that was killed is still to be copied.
         """
 
 
@@ -131,13 +160,14 @@ class ReadOnly:
     """The reading half of a store, and nothing else of it."""
 
     __slots__ = (
-        "_layouts", "_list_objects", "_list_runs", "_list_shard", "_list_top", "_name", "_place",
-        "_read",
+        "_layouts", "_list_objects", "_list_runs", "_list_shard", "_list_top", "_location",
+        "_name", "_place", "_read",
     )  # fmt: skip
 
     def __init__(self, store: Source) -> None:
         self._name = store.name
         self._place = store.place
+        self._location = store.location
         self._list_objects = store.list_objects
         self._layouts = store.layouts
         self._list_shard = store.list_shard
@@ -154,6 +184,11 @@ class ReadOnly:
     def place(self) -> str:
         """Where the remote is, for people."""
         return self._place
+
+    @property
+    def location(self) -> Location | None:
+        """Where a server keeps the objects; see :attr:`Source.location`."""
+        return self._location
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object; see :meth:`Source.list_objects`."""

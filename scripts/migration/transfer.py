@@ -1,4 +1,4 @@
-"""Copy objects: one, and one shard, which is the unit of work."""
+"""Copy one object: its bytes are checked on the way, and what the target then says is evidence."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Callable
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError
 from scripts.migration.digest import digest_for
-from scripts.migration.model import Evidence, Outcome, Status
+from scripts.migration.model import Evidence, Result, ServerCopy, Status
+from scripts.migration.overlap import beside
 from scripts.migration.retry import retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from scripts.migration.model import StoredObject
     from scripts.migration.store import Source, Store
@@ -27,8 +28,8 @@ def copy_object(
     stop: Stop,
     advance: Advance,
     replace: bool = True,
-) -> Outcome:
-    """Copy one object, hashing it on the way.
+) -> Result:
+    """Copy one object: by the target's own server if it can, else hashing it on the way.
 
     The target publishes the object only when the stream that it is given ends without an exception,
     and the check is the stream's last step: an object that fails it is never visible in the target.
@@ -42,74 +43,60 @@ def copy_object(
         replace: Whether what the target holds under the name is wrong, and is to be replaced.
 
     Returns:
-        The outcome, with ``Evidence.HASHED_IN_FLIGHT``: the bytes sent were right. That the target
-        kept them is for ``verify`` to show; likewise what another writer put there meanwhile,
-        which is ``PRESENT`` without evidence.
+        ``COPIED`` with the evidence that publishing gave; or ``PRESENT`` without any, if another
+        writer put something there meanwhile.
 
     Raises:
         Corrupted: The source's bytes do not hash to the object's name.
         StoreError: Either store failed. Retrying is the caller's decision.
     """
-    if not target.publish(item, _checked(item, source, stop, advance), replace=replace):
-        return Outcome(item, Status.PRESENT)
-    return Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT)
+    stop.check()
+    copied = target.copy_from(source.location, item, replace=replace)
+    if copied is ServerCopy.DONE:
+        advance(item.size_bytes or 0)
+        return Result(Status.COPIED, Evidence.HASHED_IN_FLIGHT, repaired=replace)
+    if copied is ServerCopy.THERE_ALREADY:
+        return Result(Status.PRESENT)
+    evidence = target.publish(item, _checked(item, source, stop, advance), replace=replace)
+    if evidence is Evidence.NONE:
+        return Result(Status.PRESENT)
+    return Result(Status.COPIED, evidence, repaired=replace)
 
 
 def _checked(item: StoredObject, source: Source, stop: Stop, advance: Advance) -> Iterator[bytes]:
-    digest = digest_for(item)
-    for chunk in source.read(item):
-        stop.check()
-        digest.update(chunk)
-        yield chunk
-        advance(len(chunk))
-    if not digest.matches(item):
-        raise Corrupted(f"{source.name}: the bytes of {item.key} do not hash to its name.")
+    with beside(digest_for(item), item.size_bytes) as digest:
+        for chunk in source.read(item):
+            stop.check()
+            digest.update(chunk)
+            yield chunk
+            advance(len(chunk))
+        if not digest.matches(item):
+            raise Corrupted(f"{source.name}: the bytes of {item.key} do not hash to its name.")
 
 
-def copy_shard(
-    items: Iterable[StoredObject],
-    source: Source,
-    target: Store,
-    *,
-    stop: Stop,
-    advance: Advance,
-    repairs: frozenset[str] = frozenset(),
-) -> list[Outcome]:
-    """Copy the objects of one shard, one after the other; each gets exactly one outcome.
-
-    Running it again is harmless: an object is replaced by the same bytes in one step, or stays.
-
-    Args:
-        items: The objects, as the source lists them.
-        source: The store to read from.
-        target: The store to write to.
-        stop: Asked before every piece.
-        advance: Told the bytes of every piece read.
-        repairs: The keys under which the target holds wrong bytes.
-    """
-    return [
-        _copy_or_tell(item, source, target, stop, advance, replace=item.key in repairs)
-        for item in items
-    ]
-
-
-def _copy_or_tell(
+def copy_or_tell(
     item: StoredObject,
     source: Source,
     target: Store,
+    *,
     stop: Stop,
     advance: Advance,
-    *,
     replace: bool,
-) -> Outcome:
-    def copy() -> Outcome:
+) -> tuple[Result, str]:
+    """Copy an object, trying again where that may help; return what became of it, and why.
+
+    Takes what :func:`copy_object` does. Running it again is harmless: an object is replaced by the
+    same bytes in one step, or stays.
+    """
+
+    def copy() -> Result:
         return copy_object(item, source, target, stop=stop, advance=advance, replace=replace)
 
     try:
-        return retrying(copy, stop)
+        return retrying(copy, stop), ""
     except Corrupted as error:
-        return Outcome(item, Status.CORRUPT, reason=error.message)
+        return Result(Status.CORRUPT), error.message
     except ObjectMissing as error:
-        return Outcome(item, Status.MISSING, reason=error.message)
+        return Result(Status.MISSING), error.message
     except StoreError as error:
-        return Outcome(item, Status.FAILED, reason=error.message)
+        return Result(Status.FAILED), error.message

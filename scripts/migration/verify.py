@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from scripts.migration.model import ABSENT, Evidence, Outcome, Proof, Status
+from scripts.migration.model import Proof, Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
-from scripts.migration.outcome import Report
-from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.outcome import Outcomes, Report
+from scripts.migration.prove import Shelf, look_into_shards, prove_block, sampled
 from scripts.migration.sample import EVIDENCE, Sample
+from scripts.migration.table import Ledger, Position
+from scripts.migration.uses import find_references
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from scripts.migration.opening import Stores
     from scripts.migration.plan import Plan
+    from scripts.migration.store import Source
+    from scripts.migration.workers import Stop
     from scripts.progress import Progress
 
 
 def verify(
     plan: Plan,
-    outcomes: Sequence[Outcome],
+    outcomes: Outcomes,
     stores: Stores,
     *,
     jobs: int = DEFAULT_JOBS,
@@ -31,6 +34,9 @@ def verify(
     sample: Sample = EVIDENCE,
 ) -> Report:
     """Prove every planned object at the target afresh, and report.
+
+    Where there was nothing to copy, nothing was done since the plan, and its proofs are the
+    freshest that can be had: they are not asked for twice.
 
     Args:
         plan: What was planned.
@@ -45,38 +51,66 @@ def verify(
         ValueError: There is not exactly one outcome for each planned object.
     """
     progress = progress or SilentProgress()
-    planned = [entry.item.key for entry in plan.objects]
-    if sorted(planned) != sorted(outcome.item.key for outcome in outcomes):
+    before = outcomes.results
+    if before.table is not plan.decisions.table or len(outcomes) != plan.counts["planned"]:
         raise ValueError("there must be exactly one outcome for each planned object")
-    listing = list_store(stores.target, progress)
-    proofs = prove_objects(
-        (outcome.item for outcome in outcomes), stores.target, listing,
-        jobs=jobs, progress=progress, sample=sample,
-    )  # fmt: skip
+    results = before
+    if plan.counts["to_copy"]:
+        results = _prove_again(before, stores.target, sample, jobs=jobs, progress=progress)
     return Report(
         source=plan.source,
         target=plan.target,
-        outcomes=tuple(
-            judge(outcome, proofs.get(outcome.item.key, ABSENT)) for outcome in outcomes
+        outcomes=with_references(
+            results,
+            (stores.source, stores.target, *stores.healers),
+            jobs=jobs,
+            progress=progress,
         ),
         uncollectable=plan.uncollectable,
         excluded=plan.excluded,
         notes=plan.notes,
+        by_revision=plan.by_revision,
         revisions=plan.revisions,
         elapsed_s=time.monotonic() - plan.started_s,
         sample=sample,
     )
 
 
-def judge(outcome: Outcome, proof: Proof) -> Outcome:
-    """Return the final outcome of an object, from what was done and what the target holds now."""
-    claims_intact = outcome.status in (Status.PRESENT, Status.COPIED)
+def _prove_again(
+    before: Ledger[Result], target: Source, sample: Sample, *, jobs: int, progress: Progress
+) -> Ledger[Result]:
+    table = before.table
+    results: Ledger[Result] = Ledger(table)
+    chosen = sampled(sample, table)
+
+    def look(shelf: Shelf, blocks: list[int], stop: Stop) -> None:
+        for number in blocks:
+            found = prove_block(table.blocks[number], shelf, target, stop, read=chosen[number])
+            for index, _, proof in found:
+                position = Position(number, index)
+                words = before.words.get(position, "")
+                results.record(position, *judge(before.verdict(position), proof, words))
+
+    look_into_shards(table, target, look, jobs=jobs, progress=progress, name="verifying")
+    return results
+
+
+def judge(before: Result, proof: Proof, words: str = "") -> tuple[Result, str]:
+    """Return what became of an object, from what was done and what the target holds now."""
     if proof.evidence.is_proof:
-        status = outcome.status if claims_intact else Status.PRESENT
-        return replace(outcome, status=status, evidence=proof.evidence, reason="")
-    if claims_intact:
-        return replace(
-            outcome, status=Status.FAILED, evidence=Evidence.NONE, repaired=False,
-            reason=f"after {outcome.status.value}, {proof.reason}",
-        )  # fmt: skip
-    return replace(outcome, evidence=Evidence.NONE)
+        status = before.status if before.claims_intact else Status.PRESENT
+        return before._replace(status=status, evidence=proof.evidence), ""
+    if before.claims_intact:
+        return Result(Status.FAILED), f"after {before.status.value}, {proof.reason}"
+    return Result(before.status), words
+
+
+def with_references(
+    results: Ledger[Result], places: Iterable[Source], *, jobs: int, progress: Progress
+) -> Outcomes:
+    """Return the outcomes, and where those objects are used that a report names."""
+    told = [kind for kind in results.counts() if kind.repaired or not kind.is_intact]
+    references = find_references(
+        results.table, results.positions(told), places, jobs=jobs, progress=progress
+    )
+    return Outcomes(results, references)

@@ -31,12 +31,17 @@ def secret_key() -> str:
 
 @lru_cache(maxsize=1)
 def client() -> Any:
+    return client_at(endpoint())
+
+
+def client_at(url: str, config: Any = None) -> Any:
     return botocore.session.Session().create_client(
         "s3",
-        endpoint_url=endpoint(),
+        endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id=access_key(),
         aws_secret_access_key=secret_key(),
+        config=config,
     )
 
 

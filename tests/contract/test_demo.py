@@ -16,8 +16,8 @@ from scripts.demo.bucket import prepare_bucket
 from scripts.demo.history import digests
 from scripts.demo.run import compare
 from scripts.errors import AccessDenied, Corrupted, SlipwayError, StoreError, StoreUnavailable
-from scripts.migration import Report
 from scripts.project import InitResult, StepStatus
+from tests.tables import report_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ def test_a_changed_a_lost_and_an_added_file_are_found(tmp_path: Path) -> None:
     (tmp_path / "added").touch()
     version = compare("v1", original, tmp_path)
     assert version.different == ("added", "changed", "lost")
-    result = DemoResult(tmp_path, InitResult(tmp_path, ()), Report("a", "b", ()), (version,), 1.0)
+    result = DemoResult(tmp_path, InitResult(tmp_path, ()), report_of(), (version,), 1.0)
     assert not result.identical
     with pytest.raises(Corrupted, match="v1 came back with 3 of 3 files different, added"):
         result.require_identical()

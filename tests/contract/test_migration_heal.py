@@ -179,6 +179,7 @@ class Untouched:
     """A place into which nobody may look."""
 
     name = place = "untouched"
+    location = None
 
     def list_objects(self) -> Iterator[StoredObject]:
         raise AssertionError("it was listed")
@@ -206,7 +207,7 @@ def test_nothing_is_looked_into_while_the_source_is_whole(project: Project) -> N
     watched = Stores(stores.root, stores.source, stores.target, (Untouched(),))
     assert plan_migration(watched).can_complete
     lose(project)
-    with pytest.raises(AssertionError, match="it was listed"):
+    with pytest.raises(AssertionError, match=r"was (listed|read)"):
         plan_migration(watched)
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from scripts.migration.model import StoredObject
+    from scripts.migration.model import Evidence, StoredObject
     from scripts.migration.upgrade import Upgrade
 
 CODE = b"print('made of labels')\r\n"
@@ -334,7 +334,9 @@ class Watched(MemoryStore):
         self.published: list[str] = []
         self.loses = loses
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         self.published.append(item.key)
         content = b"".join(chunks)
         if item.key == self.loses:
@@ -366,7 +368,7 @@ def test_a_source_that_changes_between_two_reads_publishes_nothing(project: Proj
 
         def list_objects(self) -> Iterator[StoredObject]:
             for item in super().list_objects():
-                yield replace(item, checksum=None)  # so that a name takes a read
+                yield item._replace(checksum=None)  # so that a name takes a read
 
         def read(self, item: StoredObject) -> Iterator[bytes]:
             content = b"".join(super().read(item))

@@ -138,7 +138,7 @@ def test_two_migrations_at_once_into_one_target_both_end_complete(
         assert other.stdout.readline() == "planned\n"
         stores = open_stores(project.root, "hdd", "s3")
         plan = plan_migration(stores)
-        assert len(plan.to_copy) == NEEDED
+        assert plan.counts["to_copy"] == NEEDED
         other.stdin.write("go\n")
         other.stdin.flush()
         report = verify(plan, copy_objects(plan, stores, jobs=8), stores)

@@ -29,6 +29,7 @@ from scripts.migration import (
     verify_remote_runs,
     verify_runs,
 )
+from scripts.migration.model import Evidence, Layout, Status
 from scripts.migration.run_entry import MOST_BYTES, RunEntry
 from scripts.migration.scope import Scope
 from scripts.migration.store import ReadOnly
@@ -193,15 +194,21 @@ def test_what_a_remote_knows_is_not_run_again_in_a_clean_clone(
 def test_what_entries_made_moves_with_them_and_says_where_it_is_used(project: Project) -> None:
     stores = open_stores(project.root, "hdd", "copy")
     runs, plan = Migration(stores).plan()
-    made = md5(f"rate: {RATES[0]}\n".encode())
-    (found,) = (entry for entry in plan.objects if entry.item.oid == made)
     labels = {run.entry.label for run in runs.runs}
-    assert {place.path for place in found.references} >= {"one.yaml", "many/params.yaml"}
-    assert {place.revision for place in found.references} <= labels
+    used = {place for places in runs.needed.values() for place in places}
+    assert {place.path for place in used} == {"one.yaml", "many"}
+    assert {place.revision for place in used} == labels
     alone = plan_migration(stores)
     assert {entry.item.key for entry in alone.objects} < {e.item.key for e in plan.objects}
     assert plan.as_json()["run_cache"]["counts"]["to_copy"] == len(RATES)
     assert not copy_of(project).exists()
+    made = key_of(md5(f"rate: {RATES[0]}\n".encode()))
+    (project.hdd / made).chmod(0o644)
+    (project.hdd / made).write_bytes(b"other bytes")
+    lost = {outcome.item.key: outcome for outcome in migrate(project).not_intact}
+    assert lost[made].status is Status.CORRUPT
+    assert {place.path for place in lost[made].references} == {"one.yaml", "many/params.yaml"}
+    assert {place.revision for place in lost[made].references} < labels
 
 
 class Ordered(MemoryStore):
@@ -211,7 +218,9 @@ class Ordered(MemoryStore):
         super().__init__("ordered")
         self.published: list[str] = []
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         self.published.append(item.key)
         return super().publish(item, chunks, replace=replace)
 
@@ -290,7 +299,7 @@ def test_a_target_that_keeps_something_else_is_found_out(project: Project) -> No
     class Forgetful(MemoryStore):
         def publish(
             self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
-        ) -> bool:
+        ) -> Evidence:
             content = b"".join(chunks)
             if isinstance(item, RunEntry):
                 content += b"more: 1\n"
@@ -359,7 +368,7 @@ def test_a_remote_is_asked_for_its_entries_at_any_time(project: Project) -> None
 def test_what_is_far_too_large_for_an_entry_is_not_read() -> None:
     class Huge(MemoryStore):
         def list_runs(self) -> Iterator[RunEntry]:
-            yield RunEntry("1" * 64, size_bytes=MOST_BYTES + 1, stage="2" * 64)
+            yield RunEntry(f"{'2' * 64}/{'1' * 64}", Layout.LEGACY, MOST_BYTES + 1)
 
         def read(self, item: StoredObject) -> Iterator[bytes]:
             raise AssertionError(f"{item.key} was read")
@@ -375,7 +384,5 @@ def test_an_entry_of_dvc_2_is_read_as_dvc_2_wrote_it() -> None:
     store = MemoryStore("old", {f"runs/22/{'2' * 64}/{name}": json.dumps(said).encode()})
     store.contents["11/" + "1" * 30] = b"its bytes are not looked at here"
     runs = read_run_cache(Stores(Path(), ReadOnly(store), MemoryStore()))
-    listed = {item.key for item in store.list_objects()}
-    needed = runs.needed(lambda item: item.key in listed)
-    assert [item.key for item in needed] == ["11/" + "1" * 30]
-    assert runs.lacking == set()
+    assert [item.key for item in runs.needed] == ["11/" + "1" * 30]
+    assert runs.lacking == 0

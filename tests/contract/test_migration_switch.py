@@ -21,6 +21,7 @@ from scripts.migration import (
 from scripts.migration.cutover import LOCAL, SHARED
 from scripts.migration.model import Outcome, Status, StoredObject
 from tests.contract.dvc_projects import WHO, Project, make_project
+from tests.tables import report_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,7 +137,7 @@ def test_a_memory_that_makes_no_sense_is_named(project: Project) -> None:
 def test_what_is_not_complete_is_not_switched(project: Project, *, local: bool) -> None:
     lost = Outcome(StoredObject("a" * 32), Status.MISSING, reason="gone")
     with pytest.raises(MigrationIncomplete):
-        switch_default(project.root, Report("hdd", "new", (lost,)), local=local)
+        switch_default(project.root, report_of(lost), local=local)
     assert default_of(project) == "hdd"
     assert not (project.root / ".slipway/switch.json").exists()
 

@@ -22,9 +22,9 @@ from scripts.errors import MigrationIncomplete
 from scripts.migration.cutover import LOCAL, Switch
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
-from scripts.migration.outcome import Report
 from scripts.migration.parts import Loss, Part
-from scripts.migration.plan import Action, Plan, PlannedObject, Share
+from scripts.migration.plan import Action, Decision, PlannedObject, Share
+from tests.tables import plan_of, report_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,12 +42,9 @@ def item(number: int) -> StoredObject:
 
 
 def test_a_plan_says_on_top_what_there_is_to_do() -> None:
-    plan = Plan(
-        "hdd", "s3",
-        (
-            PlannedObject(item(1), Action.COPY),
-            PlannedObject(item(2), Action.KEEP, Evidence.READ_BACK),
-        ),
+    plan = plan_of(
+        PlannedObject(item(1), Decision(Action.COPY)),
+        PlannedObject(item(2), Decision(Action.KEEP, Evidence.READ_BACK)),
         revisions=3, excluded={"push: false": 2}, notes=("A run-cache.",),
     )  # fmt: skip
     text = drawn(plan_view(plan))
@@ -58,23 +55,23 @@ def test_a_plan_says_on_top_what_there_is_to_do() -> None:
 
 def test_a_plan_that_cannot_be_completed_says_so_first() -> None:
     lost = PlannedObject(
-        item(1), Action.NONE, status=Status.MISSING, reason="it is not in the source",
+        item(1), Decision(Action.NONE, status=Status.MISSING), "it is not in the source",
         references=(Reference("[data]/x.txt", "v1"), Reference("y", "v2")),
     )  # fmt: skip
-    text = drawn(plan_view(Plan("hdd", "s3", (lost,))))
+    text = drawn(plan_view(plan_of(lost)))
     assert "cannot become complete" in text.splitlines()[0]
     for told in ("[data]/x.txt", "v1 (+1)", "it is not in the source"):
         assert told in text
-    assert "nothing to copy" in drawn(plan_view(Plan("hdd", "s3", ())))
+    assert "nothing to copy" in drawn(plan_view(plan_of()))
 
 
 def test_a_report_has_its_verdict_on_top() -> None:
     copied = Outcome(item(1), Status.COPIED, Evidence.STORE_CHECKSUM)
-    complete = drawn(report_view(Report("hdd", "s3", (copied,), elapsed_s=2)))
+    complete = drawn(report_view(report_of(copied, elapsed_s=2)))
     assert complete.startswith("✓ hdd → s3: complete, 1.0 MB proven in 2.0 s")
     assert "1 by store checksum" in complete
-    report = Report(
-        "hdd", "s3", (copied, Outcome(item(2), Status.CORRUPT, reason="wrong bytes")),
+    report = report_of(
+        copied, Outcome(item(2), Status.CORRUPT, reason="wrong bytes"),
         uncollectable=(Uncollectable("v0 (abc)", "x.dvc", "not YAML"),), elapsed_s=2,
     )  # fmt: skip
     text = drawn(report_view(report))
@@ -102,7 +99,7 @@ def test_the_switch_says_what_is_left_to_do() -> None:
 
 def test_a_long_list_is_cut_and_says_so() -> None:
     outcomes = tuple(Outcome(item(n), Status.MISSING, reason="gone") for n in range(25))
-    text = drawn(report_view(Report("hdd", "s3", outcomes)))
+    text = drawn(report_view(report_of(*outcomes)))
     assert text.count("gone") == 20
     assert "and 5 more" in text
 
@@ -110,24 +107,24 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 def test_a_dry_run_tells_what_loses_something_first() -> None:
     whole = Share("main (1234)", 5, 0, 5, 0, 0, 9_000_000, 9_000_000)
     broken = Share("v1 (5678)", 3, 1, 1, 0, 1, 2_000_000, 1_000_000)
-    plan = Plan("hdd", "s3", (), by_revision=(whole, broken), by_path=(Share("[a]", *[0] * 7),))
+    plan = plan_of(by_revision=(whole, broken), by_path=(Share("[a]", *[0] * 7),))
     text = drawn(dry_run_view(plan))
     assert text.index("v1 (5678)") < text.index("main (1234)")
     assert "9.0 MB" in text
     assert "[a]" in text
     many = tuple(Share(f"p{number}", *[0] * 7) for number in range(25))
-    assert "and 5 more: `--json` names all" in drawn(dry_run_view(Plan("a", "b", (), by_path=many)))
+    assert "and 5 more: `--json` names all" in drawn(dry_run_view(plan_of(by_path=many)))
 
 
 def test_what_stands_beside_the_objects_has_a_line_and_its_losses() -> None:
     lost = Loss("runs/ab/x", "corrupt", "it says something else")
     counts = {"planned": 3, "present": 1, "to_copy": 1, "corrupt": 1, "missing": 0}
     parts = (Part("run_cache", "run-cache entries", counts, (lost,)), Part("empty", "nothing"))
-    told = drawn(plan_view(Plan("hdd", "s3", (), parts=parts)))
+    told = drawn(plan_view(plan_of(parts=parts)))
     assert re.search(r"3 +run-cache entries +1 present, 1 to copy, 1 corrupt", told)
     assert "runs/ab/x" in told
     assert "cannot become complete" in told
-    report = Report("hdd", "s3", (), parts=parts)
+    report = report_of(parts=parts)
     told = drawn(report_view(report))
     assert "INCOMPLETE, 0 objects, 1 of the run-cache entries not intact" in told
     assert "it says something else" in told

@@ -10,8 +10,8 @@ from rich.console import Console
 from scripts.console.project import demo_view, init_view
 from scripts.demo.model import DemoResult, DemoStore, Version
 from scripts.migration.model import Evidence, Outcome, Status, StoredObject
-from scripts.migration.outcome import Report
 from scripts.project.model import InitResult, Step, StepStatus
+from tests.tables import report_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +36,7 @@ def drawn(renderable: RenderableType) -> list[str]:
 
 def result(different: tuple[str, ...] = ()) -> DemoResult:
     item = StoredObject("0" * 32, size_bytes=12_000_000)
-    report = Report("hdd", "s3", (Outcome(item, Status.COPIED, Evidence.STORE_CHECKSUM),))
+    report = report_of(Outcome(item, Status.COPIED, Evidence.STORE_CHECKSUM))
     versions = (Version("v1", 245, 13_000_000), Version("main", 1, 500, different))
     return DemoResult(ROOT / ".slipway" / "demo", INIT, report, versions, 21.7)
 

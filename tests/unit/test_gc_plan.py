@@ -19,7 +19,7 @@ from scripts.gc.model import (
 from scripts.gc.outcome import Report
 from scripts.gc.plan import Plan, Request, make_plan, protect
 from scripts.gc.run import read_request
-from scripts.migration.directories import Entry, Opened
+from scripts.migration.directories import Opened
 from scripts.migration.model import (
     OTHER_BYTES,
     Evidence,
@@ -92,9 +92,9 @@ def test_the_same_hash_in_the_other_layout_is_another_object() -> None:
 @pytest.mark.parametrize(
     ("opened", "proofs", "goes"),
     [
-        (Opened(LIST, (Entry("x", A), Entry("y", B))), {A.key: PROVEN, B.key: PROVEN}, True),
-        (Opened(LIST, (Entry("x", A), Entry("y", B))), {A.key: PROVEN}, False),
-        (Opened(LIST, (Entry("x", A),)), {A.key: OTHER_BYTES}, False),
+        (Opened(LIST, (("x", A.md5), ("y", B.md5))), {A.key: PROVEN, B.key: PROVEN}, True),
+        (Opened(LIST, (("x", A.md5), ("y", B.md5))), {A.key: PROVEN}, False),
+        (Opened(LIST, (("x", A.md5),)), {A.key: OTHER_BYTES}, False),
         (Opened(LIST), {}, True),
         (Opened(LIST, (), Status.CORRUPT, "no list"), {}, False),
     ],
@@ -125,7 +125,7 @@ def test_lists_go_before_files_and_every_object_is_there_once() -> None:
 
 def test_the_place_of_a_file_in_an_old_directory_is_told() -> None:
     own = Needs(OWN, frozenset(), places={LIST.key: Reference("clips", "v1")})
-    _, kept = make_plan(cached(A), {}, {}, {LIST.key: Opened(LIST, (Entry("x/a", A),))}, own)
+    _, kept = make_plan(cached(A), {}, {}, {LIST.key: Opened(LIST, (("x/a", A.md5),))}, own)
     assert kept[0].place == Reference("clips/x/a", "v1")
 
 

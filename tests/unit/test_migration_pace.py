@@ -12,14 +12,14 @@ import pytest
 
 from scripts.errors import SettingsError, StoreError, StoreUnavailable
 from scripts.migration import retry
-from scripts.migration.model import Status, StoredObject
+from scripts.migration.model import Evidence, Status, StoredObject
 from scripts.migration.opening import Stores
 from scripts.migration.pace import Bandwidth, Gate, PacedSource, PacedStore, paced, read_bandwidth
 from scripts.migration.retry import retrying
 from scripts.migration.store import CHUNK_BYTES, ReadOnly
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3_errors import translated
-from scripts.migration.transfer import copy_shard
+from scripts.migration.transfer import copy_or_tell
 from scripts.migration.workers import Stop, Stopped, in_threads, pause
 
 if TYPE_CHECKING:
@@ -228,7 +228,9 @@ class Busy(MemoryStore):
         self.at_once = self.refused = 0
         self.counting = threading.Lock()
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         with self.counting:
             if self.at_once >= self.takes:
                 self.refused += 1
@@ -254,8 +256,10 @@ def test_all_is_copied_to_a_store_that_takes_few_at_once(monkeypatch: pytest.Mon
 
     def copy_all(target: Store) -> list[Status]:
         def work(item: StoredObject, stop: Stop) -> Status:
-            (outcome,) = copy_shard([item], source, target, stop=stop, advance=lambda _: None)
-            return outcome.status
+            result, _ = copy_or_tell(
+                item, source, target, stop=stop, advance=lambda _: None, replace=False
+            )
+            return result.status
 
         return in_threads(work, items, jobs=32)
 

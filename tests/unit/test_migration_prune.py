@@ -6,6 +6,7 @@ import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,11 +15,14 @@ from scripts.errors import MigrationIncomplete, ObjectMissing, SettingsError, St
 from scripts.migration import record
 from scripts.migration.model import Evidence, Status, StoredObject
 from scripts.migration.opening import Stores
-from scripts.migration.outcome import Report
-from scripts.migration.plan import Action, Plan, PlannedObject
+from scripts.migration.plan import Action, Decision, PlannedObject
 from scripts.migration.prune import Pruning, plan_prune, prune_source
 from scripts.migration.store import ReadOnly
 from scripts.migration.stores.memory import MemoryStore
+from tests.tables import plan_of, report_of
+
+if TYPE_CHECKING:
+    from scripts.migration.plan import Plan
 
 
 def keep(text: bytes, *stores: MemoryStore, suffix: str = "") -> StoredObject:
@@ -30,8 +34,8 @@ def keep(text: bytes, *stores: MemoryStore, suffix: str = "") -> StoredObject:
 
 
 def planned(*items: StoredObject) -> Plan:
-    objects = [PlannedObject(item, Action.KEEP, Evidence.STORE_CHECKSUM) for item in items]
-    return Plan("hdd", "s3", tuple(objects))
+    kept = Decision(Action.KEEP, Evidence.STORE_CHECKSUM)
+    return plan_of(*(PlannedObject(item, kept) for item in items))
 
 
 def pruning_of(source: MemoryStore, target: MemoryStore, *items: StoredObject) -> Pruning:
@@ -80,8 +84,8 @@ def test_one_object_that_is_not_proven_keeps_all(action: Action) -> None:
     source, target = MemoryStore("hdd"), MemoryStore("s3")
     right = keep(b"right", source, target)
     status = Status.MISSING if action is Action.NONE else None
-    lost = PlannedObject(keep(b"lost", source), action, status=status)
-    plan = Plan("hdd", "s3", (*planned(right).objects, lost))
+    lost = PlannedObject(keep(b"lost", source), Decision(action, status=status))
+    plan = plan_of(*planned(right).objects, lost)
     with pytest.raises(MigrationIncomplete, match="Nothing was deleted: 1 objects") as caught:
         plan_prune(plan, Stores(Path(), ReadOnly(source), target))
     assert caught.value.exit_code == 6
@@ -152,7 +156,7 @@ def test_only_a_complete_migration_of_the_last_day_between_the_same_places_count
     def between(source: str, target: str) -> Stores:
         return Stores(tmp_path, ReadOnly(MemoryStore(source)), MemoryStore(target))
 
-    stores, report = between("hdd", "s3"), Report("hdd", "s3", ())
+    stores, report = between("hdd", "s3"), report_of()
     with pytest.raises(SettingsError, match="within the last day") as caught:
         record.require_recent(tmp_path, stores)
     assert "dvc-migrate --from hdd --to s3" in caught.value.hint
@@ -194,7 +198,7 @@ def test_nothing_is_deleted_without_consent() -> None:
 def test_what_was_not_complete_is_not_remembered(tmp_path: Path) -> None:
     from scripts.migration.inventory import Uncollectable  # noqa: PLC0415
 
-    report = Report("hdd", "s3", (), uncollectable=(Uncollectable("v1", "x.dvc", "bad"),))
+    report = report_of(uncollectable=(Uncollectable("v1", "x.dvc", "bad"),))
     stores = Stores(tmp_path, ReadOnly(MemoryStore("hdd")), MemoryStore("s3"))
     with pytest.raises(MigrationIncomplete):
         record.remember_complete(tmp_path, stores, report)

@@ -13,15 +13,17 @@ from scripts.migration import audit
 from scripts.migration.audit import verify_remote
 from scripts.migration.inventory import Inventory, Uncollectable
 from scripts.migration.model import Evidence, Proof, Reference, Status, StoredObject
-from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.prove import Shelf, look_into_shards, prove_block, sampled
 from scripts.migration.sample import EVIDENCE, Sample, read_sample
 from scripts.migration.stores.memory import MemoryStore
 from scripts.progress import SilentProgress
+from tests.tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scripts.migration.outcome import Report
+    from scripts.migration.workers import Stop
 
 SILENT = SilentProgress()
 
@@ -46,8 +48,18 @@ def keep(store: MemoryStore, content: bytes, suffix: str = "") -> StoredObject:
 
 
 def prove(store: MemoryStore, items: list[StoredObject], sample: Sample) -> dict[str, Proof]:
-    listing = list_store(store, SILENT)
-    return prove_objects(items, store, listing, jobs=4, progress=SILENT, sample=sample)
+    table, _ = table_of(items)
+    proofs: dict[str, Proof] = {}
+    chosen = sampled(sample, table)
+
+    def look(shelf: Shelf, blocks: list[int], stop: Stop) -> None:
+        for number in blocks:
+            block = table.blocks[number]
+            for row, _, proof in prove_block(block, shelf, store, stop, read=chosen[number]):
+                proofs[block.item(row).key] = proof
+
+    look_into_shards(table, store, look, jobs=4, progress=SILENT, name="proving")
+    return proofs
 
 
 @pytest.mark.parametrize(("share", "reads"), [(0, 0), (0.05, 10), (0.001, 1), (1, 200)])
@@ -62,11 +74,10 @@ def test_a_share_of_what_the_listing_proves_is_read_back(share: float, reads: in
 
 
 def test_the_same_seed_reads_the_same_objects_again() -> None:
-    keys = [str(number) for number in range(1000)]
-    chosen = Sample(0.05, 7).choose(keys)
-    assert len(chosen) == 50
-    assert Sample(0.05, 7).choose(reversed(keys)) == chosen
-    assert Sample(0.05, 8).choose(keys) != chosen
+    chosen = Sample(0.05, 7).choose(1000)
+    assert sum(number in chosen for number in range(1000)) == 50
+    assert Sample(0.05, 7).choose(1000) == chosen
+    assert Sample(0.05, 8).choose(1000) != chosen
 
 
 def test_reading_finds_what_a_listing_hides() -> None:

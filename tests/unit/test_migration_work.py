@@ -14,21 +14,23 @@ import pytest
 
 from scripts.errors import AccessDenied, StoreError, StoreUnavailable
 from scripts.migration import copy_objects, retry, verify
-from scripts.migration.directories import open_directories
 from scripts.migration.inventory import Inventory
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
+from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
-from scripts.migration.plan import Observation, Plan, make_plan, references_of
-from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.outcome import Outcomes
 from scripts.migration.retry import retrying
 from scripts.migration.store import ReadOnly
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3_errors import translated
+from scripts.migration.table import Ledger
 from scripts.migration.workers import Stop, Stopped, in_threads
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from scripts.migration.plan import Plan
 
 SILENT = SilentProgress()
 
@@ -52,19 +54,8 @@ def keep_directory(store: MemoryStore, files: dict[str, bytes]) -> StoredObject:
 
 def observe(source: MemoryStore, target: MemoryStore, *needed: StoredObject) -> tuple[Plan, Stores]:
     inventory = Inventory({StoredObject(i.oid): (Reference("p", "main"),) for i in needed})
-    here, there = list_store(source, SILENT), list_store(target, SILENT)
-    directories = open_directories(
-        (item for item in inventory.references if item.is_directory),
-        ((source, here), (target, there)),
-        jobs=2,
-        progress=SILENT,
-    )
-    wanted = references_of(inventory, directories)
-    proofs = prove_objects(
-        (item for item in wanted if item.key in there), target, there, jobs=2, progress=SILENT
-    )
-    plan = make_plan(Observation(inventory, here, there, directories, proofs), "hdd", "s3")
-    return plan, Stores(Path(), ReadOnly(source), target)
+    stores = Stores(Path(), ReadOnly(source), target)
+    return plan_objects(stores, inventory, 0.0, jobs=2, progress=SILENT), stores
 
 
 class Recording(MemoryStore):
@@ -74,7 +65,9 @@ class Recording(MemoryStore):
         super().__init__("s3")
         self.order: list[str] = []
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         written = super().publish(item, chunks, replace=replace)
         self.order.append(item.key)
         return written
@@ -97,7 +90,7 @@ def test_a_directory_is_withheld_when_the_target_lost_one_of_its_files() -> None
     class Forgetful(Recording):
         def publish(
             self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
-        ) -> bool:
+        ) -> Evidence:
             written = super().publish(item, chunks, replace=replace)
             if item.key == victim.key:
                 self.contents[item.key] = b"bit rot"
@@ -166,7 +159,7 @@ def test_a_directory_list_that_makes_no_sense_is_corrupt(content: bytes) -> None
     source = MemoryStore("hdd")
     listing = keep(source, content, ".dir")
     plan, _ = observe(source, MemoryStore("s3"), listing)
-    assert plan.objects[0].status is Status.CORRUPT
+    assert [planned.decision.status for planned in plan.lost] == [Status.CORRUPT]
 
 
 def test_verify_finds_what_vanished_after_it_was_copied() -> None:
@@ -174,7 +167,7 @@ def test_verify_finds_what_vanished_after_it_was_copied() -> None:
     item = keep(source, b"content")
     plan, stores = observe(source, target, item)
     outcomes = copy_objects(plan, stores)
-    assert [outcome.evidence for outcome in outcomes] == [Evidence.HASHED_IN_FLIGHT]
+    assert [outcome.evidence for outcome in outcomes] == [Evidence.STORE_CHECKSUM]
     target.contents.clear()
     (lost,) = verify(plan, outcomes, stores).not_intact
     assert (lost.status, lost.reason) == (Status.FAILED, "after copied, it is not in the target")
@@ -183,8 +176,11 @@ def test_verify_finds_what_vanished_after_it_was_copied() -> None:
 def test_verify_wants_one_outcome_for_each_planned_object() -> None:
     source = MemoryStore("hdd")
     plan, stores = observe(source, MemoryStore("s3"), keep(source, b"x"))
+    other, _ = observe(source, MemoryStore("s3"), keep(source, b"y"))
     with pytest.raises(ValueError, match="exactly one outcome"):
-        verify(plan, (), stores)
+        verify(plan, copy_objects(other, stores), stores)
+    with pytest.raises(ValueError, match="has no verdict"):
+        verify(plan, Outcomes(Ledger(plan.decisions.table)), stores)
 
 
 def test_a_target_that_may_not_be_written_ends_the_copying_before_it_begins() -> None:
@@ -212,7 +208,7 @@ def test_a_store_that_is_gone_is_not_asked_for_every_object() -> None:
             chunks: Iterable[bytes],  # noqa: ARG002
             *,
             replace: bool = True,  # noqa: ARG002
-        ) -> bool:
+        ) -> Evidence:
             Full.asked += 1
             raise StoreError("no space left on the device")
 

@@ -8,9 +8,9 @@ from scripts.console.page import draw_throughput, render_page
 from scripts.console.recording import MOST_SAMPLES, Recording
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
-from scripts.migration.outcome import Report
 from scripts.migration.parts import Loss, Part
 from scripts.progress import SilentProgress
+from tests.tables import report_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ LOST = Outcome(
 
 
 def test_a_complete_migration_says_so_first() -> None:
-    page = render_page(Report("hdd", "s3", (INTACT,), revisions=3, elapsed_s=1.6), ())
+    page = render_page(report_of(INTACT, revisions=3, elapsed_s=1.6), ())
     assert page.index("hdd → s3: complete") < page.index("1.5 kB")
     assert "3 revisions" in page
     assert "What is not intact" not in page
@@ -32,7 +32,7 @@ def test_a_complete_migration_says_so_first() -> None:
 
 def test_every_object_that_is_not_intact_is_listed_with_its_places() -> None:
     lost = Uncollectable("main", "dvc.yaml", "it is malformed")
-    page = render_page(Report("hdd", "s3", (INTACT, LOST), (lost,)), ())
+    page = render_page(report_of(INTACT, LOST, uncollectable=(lost,)), ())
     for part in (
         "incomplete",
         "ff/" + "f" * 30,
@@ -45,7 +45,7 @@ def test_every_object_that_is_not_intact_is_listed_with_its_places() -> None:
 
 
 def test_the_page_fetches_nothing() -> None:
-    page = render_page(Report("hdd", "s3", (INTACT, LOST)), ((0, 0), (1, 5), (2, 9)))
+    page = render_page(report_of(INTACT, LOST), ((0, 0), (1, 5), (2, 9)))
     for sign in ("http://", "https://", "src=", "<script", "@import", "url("):
         assert sign not in page
 
@@ -84,7 +84,7 @@ def test_what_stands_beside_the_objects_is_on_the_page() -> None:
     part = Part(
         "run_cache", "run-cache entries", {"planned": 3, "intact": 2, "corrupt": 1}, (lost,)
     )
-    page = render_page(Report("hdd", "s3", (INTACT,), parts=(part, Part("none", "nothing"))), ())
+    page = render_page(report_of(INTACT, parts=(part, Part("none", "nothing"))), ())
     for told in ("incomplete", "run-cache entries", "runs/ab/&lt;x&gt;", "it says something else"):
         assert told in page
     assert "nothing</h2>" not in page

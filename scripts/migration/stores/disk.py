@@ -5,32 +5,88 @@ from __future__ import annotations
 import errno
 import os
 import re
-import tempfile
+import threading
 from contextlib import contextmanager
-from dataclasses import replace as replaced
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from struct import Struct
+from typing import TYPE_CHECKING, Callable
 
 from scripts.errors import AccessDenied, ObjectMissing, StoreError, StoreUnavailable
-from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.digest import digest_for
+from scripts.migration.model import (
+    LAYOUTS,
+    Evidence,
+    Layout,
+    Location,
+    ServerCopy,
+    StoredObject,
+    object_at,
+)
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
+from scripts.migration.stores.incoming import (
+    INCOMING,
+    Incoming,
+    sync_directory,
+    sync_file_system,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import FileIO
 
-_INCOMING = ".slipway-incoming"
+THIS_MACHINE = "this machine"
 _OBJECT_MODE = 0o444
 """As DVC leaves objects in a remote; DVC also skips hashing objects of this mode."""
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT}
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_COPIES = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
+"""What kernels and file systems answer that do not copy by themselves."""
+_MOST_IN_BATCH = 1000
+
+
+class _NoKernelCopyError(Exception):
+    """The kernel, or one of the file systems, does not copy by itself."""
+
+
+@dataclass(frozen=True)
+class _Unfinished:
+    """An object that is written, read back, and not shown yet."""
+
+    item: StoredObject
+    temporary: Path
+    final: Path
+
+
+class _Seen:
+    """Which objects were read back, and when their files had last changed: 25 bytes for each."""
+
+    _RECORD = Struct("<16s?q")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._records: dict[tuple[Layout, int], bytearray] = {}
+
+    def remember(self, item: StoredObject, changed_ns: int) -> None:
+        record = self._RECORD.pack(bytes.fromhex(item.md5), item.is_directory, changed_ns)
+        with self._lock:
+            self._records.setdefault((item.layout, item.shard), bytearray()).extend(record)
+
+    def of(self, layout: Layout, shard: int) -> dict[tuple[str, bool], int]:
+        """Return when the files of one shard had changed, by MD5 and kind."""
+        with self._lock:
+            records = bytes(self._records.get((layout, shard), b""))
+        found = self._RECORD.iter_unpack(records)
+        return {(digest.hex(), kind): changed_ns for digest, kind, changed_ns in found}
 
 
 class DiskStore:
     """A :class:`~scripts.migration.store.Store` in ``directory``.
 
-    Objects are written under ``.slipway-incoming/`` of the same directory and renamed into place.
+    Objects are written under ``.slipway-incoming/`` of the same directory, read back there, and
+    renamed into place.
 
     Args:
         name: The remote's name in DVC's configuration.
@@ -43,7 +99,11 @@ class DiskStore:
         self._may_be_new = may_be_new
         self.name = name
         self.place = str(directory)
+        self.location: Location | None = Location(THIS_MACHINE, str(directory))
         self._root = directory
+        self._incoming = Incoming(directory)
+        self._own = threading.local()
+        self._seen = _Seen()
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object, without a checksum: a disk computes none."""
@@ -52,7 +112,7 @@ class DiskStore:
                 for layout in Layout:
                     for name in _names(self._root / layout.value):
                         if _SHARD.fullmatch(name):
-                            yield from self._list_directory(f"{layout.value}{name}")
+                            yield from self._list_directory(layout, name)
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
@@ -69,7 +129,7 @@ class DiskStore:
             if self._is_there():
                 for layout in Layout:
                     if layout in layouts:
-                        yield from self._list_directory(f"{layout.value}{shard:02x}")
+                        yield from self._list_directory(layout, f"{shard:02x}")
 
     def _is_there(self) -> bool:
         """Return whether there is a directory; raise if there should be one."""
@@ -82,24 +142,34 @@ class DiskStore:
             hint="Is its disk mounted? `dvc remote list` shows where each remote is.",
         )
 
-    def _list_directory(self, shard: str) -> Iterator[StoredObject]:
+    def _list_directory(self, layout: Layout, name: str) -> Iterator[StoredObject]:
         try:
-            entries = list(os.scandir(self._root / shard))
+            entries = list(os.scandir(self._root / layout.value / name))
         except (FileNotFoundError, NotADirectoryError):
             return
+        seen = self._seen.of(layout, int(name, 16))
         for entry in entries:
-            item = object_at(f"{shard}/{entry.name}")
-            if item is not None and entry.is_file():
-                yield StoredObject(item.oid, item.layout, entry.stat().st_size)
+            item = object_at(f"{layout.value}{name}/{entry.name}")
+            if item is None or not entry.is_file():
+                continue
+            found = entry.stat()
+            if seen.get((item.md5, item.is_directory)) == found.st_ctime_ns:
+                yield item._replace(
+                    size_bytes=found.st_size, checksum=item.md5, told_by=Evidence.READ_BACK
+                )
+            else:
+                yield item._replace(size_bytes=found.st_size)
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
         """Yield the bytes of ``item``."""
-        with self._translated(item.key), (self._root / item.key).open("rb", buffering=0) as stream:
-            while True:
-                chunk = stream.read(CHUNK_BYTES)
-                if not chunk:
-                    return
-                yield chunk
+        # Not with Path.open: of a million small objects, that alone is half a minute.
+        with self._translated(item.key):
+            descriptor = os.open(f"{self._root}/{item.key}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                while chunk := os.read(descriptor, CHUNK_BYTES):
+                    yield chunk
+            finally:
+                os.close(descriptor)
 
     def list_runs(self) -> Iterator[RunEntry]:
         """Yield every entry of the run-cache, without a checksum."""
@@ -110,7 +180,7 @@ class DiskStore:
                         entry = run_at(f"runs/{shard}/{stage}/{name}")
                         path = self._root / "runs" / shard / stage / name
                         if entry is not None and path.is_file():
-                            yield replaced(entry, size_bytes=path.stat().st_size)
+                            yield RunEntry(entry.oid, entry.layout, path.stat().st_size)
 
     def list_top(self) -> Iterator[str]:
         """Yield the names at the top."""
@@ -124,53 +194,123 @@ class DiskStore:
         chunks: Iterable[bytes],
         *,
         replace: bool = True,  # noqa: ARG002  a rename cannot tell
-    ) -> bool:
-        """Write ``item`` beside its place and rename it once ``chunks`` has ended well."""
-        final = self._root / item.key
+    ) -> Evidence:
+        """Write ``item`` beside its place, read it back, and rename it once all that went well."""
+
+        def write(descriptor: int) -> None:
+            for chunk in chunks:
+                with self._translated(item.key):
+                    _write_all(descriptor, chunk)
+
+        if not self._publish(item, write):
+            raise StoreUnavailable(f"{self.name}: the disk returns other bytes than were written.")
+        return Evidence.READ_BACK
+
+    def copy_from(
+        self,
+        origin: Location | None,
+        item: StoredObject,
+        *,
+        replace: bool = True,  # noqa: ARG002
+    ) -> ServerCopy:
+        """Let the kernel copy ``item`` from another directory, and read the copy back.
+
+        A copy that reads wrong is not shown; whose fault it is shows when the source is read.
+        """
+        if origin is None or origin.server != THIS_MACHINE:
+            return ServerCopy.UNABLE
+        source = Path(origin.bucket) / item.key
+
+        def copy(descriptor: int) -> None:
+            with self._translated(item.key), source.open("rb", buffering=0) as stream:
+                _copy_in_kernel(stream.fileno(), descriptor)
+
+        try:
+            return ServerCopy.DONE if self._publish(item, copy) else ServerCopy.UNABLE
+        except (ObjectMissing, _NoKernelCopyError):
+            return ServerCopy.UNABLE
+
+    def _publish(self, item: StoredObject, write: Callable[[int], None]) -> bool:
+        """Show ``item`` if what ``write`` writes reads back right; return whether it did."""
         with self._translated(item.key):
             _make_directory(self._root)
-            (self._root / _INCOMING).mkdir(exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self._root / _INCOMING, prefix=item.oid)
+            descriptor, temporary = self._incoming.make_file(item.oid.rpartition("/")[2])
+        unfinished = _Unfinished(item, Path(temporary), self._root / item.key)
         try:
-            with os.fdopen(descriptor, "wb", buffering=0) as stream:
-                _claim(stream.fileno())
-                for chunk in chunks:
-                    with self._translated(item.key):
-                        _write_all(stream.fileno(), chunk)
+            with os.fdopen(descriptor, "w+b", buffering=0) as stream:
+                write(descriptor)
                 with self._translated(item.key):
-                    os.fchmod(stream.fileno(), _OBJECT_MODE)
-                    os.fsync(stream.fileno())
-                    _make_directory(final.parent)
-                    Path(temporary).replace(final)
-                    _sync_directory(final.parent)
+                    os.fchmod(descriptor, _OBJECT_MODE)
+                    is_right = _reads_right(stream, item)
+                    if is_right and self._batch() is None:
+                        os.fsync(descriptor)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            unfinished.temporary.unlink(missing_ok=True)
             raise
+        if not is_right:
+            unfinished.temporary.unlink(missing_ok=True)
+            return False
+        batch = self._batch()
+        if batch is None:
+            self._show([unfinished])
+        else:
+            batch.append(unfinished)
+            if len(batch) >= _MOST_IN_BATCH:
+                self._end_batch()
         return True
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Wait for the disk once for all that this thread publishes in the block, not for each."""
+        self._own.batch = []
+        try:
+            yield
+            self._end_batch()
+        finally:
+            left, self._own.batch = self._own.batch, None
+            for unfinished in left:
+                unfinished.temporary.unlink(missing_ok=True)
+
+    def _batch(self) -> list[_Unfinished] | None:
+        return getattr(self._own, "batch", None)
+
+    def _end_batch(self) -> None:
+        batch = self._batch()
+        if batch:
+            with self._translated(""):
+                sync_file_system(self._root)
+            self._show(batch)
+            batch.clear()
+
+    def _show(self, finished: list[_Unfinished]) -> None:
+        """Give objects that are on the disk their names, and see that these are on it as well."""
+        for entry in finished:
+            with self._translated(entry.item.key):
+                _make_directory(entry.final.parent)
+                entry.temporary.replace(entry.final)
+                if entry.item.md5:  # an entry of the run-cache has none
+                    self._seen.remember(entry.item, entry.final.stat().st_ctime_ns)
+        with self._translated(""):
+            for directory in {entry.final.parent for entry in finished}:
+                sync_directory(directory)
 
     def require_writable(self) -> None:
         """Make a file where objects are written, and remove it."""
         with self._translated(""):
             _make_directory(self._root)
-            incoming = self._root / _INCOMING
-            incoming.mkdir(exist_ok=True)
-            tempfile.TemporaryFile(dir=incoming).close()
+            descriptor, path = self._incoming.make_file("writable")
+            os.close(descriptor)
+            Path(path).unlink()
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""
         with self._translated(item.key):
             (self._root / item.key).unlink(missing_ok=True)
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:  # noqa: ARG002  one look is enough
         """Remove the files of writers that are gone."""
-        incoming = self._root / _INCOMING
-        removed = 0
-        with self._translated(_INCOMING):
-            for name in _names(incoming):
-                removed += _remove_unclaimed(incoming / name)
-            if incoming.is_dir() and not _names(incoming):
-                incoming.rmdir()
-        return removed
+        with self._translated(INCOMING):
+            return self._incoming.clean()
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
@@ -203,23 +343,22 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _claim(descriptor: int) -> None:
-    """Hold a lock while the file is open: a killed writer loses it, a slow one does not."""
-    import fcntl  # noqa: PLC0415  not on Windows, where the rest of this module can be imported
+def _copy_in_kernel(source: int, target: int) -> None:
+    try:
+        while os.copy_file_range(source, target, 1 << 30):
+            pass
+    except OSError as error:
+        if error.errno in _NO_COPIES:
+            raise _NoKernelCopyError from error
+        raise
 
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
-
-def _remove_unclaimed(path: Path) -> int:
-    import fcntl  # noqa: PLC0415
-
-    with path.open("rb") as stream:
-        try:
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return 0
-        path.unlink(missing_ok=True)
-    return 1
+def _reads_right(stream: FileIO, item: StoredObject) -> bool:
+    digest = digest_for(item)
+    stream.seek(0)
+    while chunk := stream.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.matches(item)
 
 
 def _make_directory(directory: Path) -> None:
@@ -228,12 +367,4 @@ def _make_directory(directory: Path) -> None:
         return
     _make_directory(directory.parent)
     directory.mkdir(exist_ok=True)
-    _sync_directory(directory.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(directory.parent)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import replace as replaced
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from scripts.errors import ObjectMissing
-from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.model import (
+    LAYOUTS,
+    Evidence,
+    Layout,
+    ServerCopy,
+    StoredObject,
+    object_at,
+)
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from scripts.migration.model import Location
 
 
 class MemoryStore:
@@ -22,6 +32,7 @@ class MemoryStore:
     def __init__(self, name: str = "memory", contents: dict[str, bytes] | None = None) -> None:
         self.name = name
         self.place = f"memory:{name}"
+        self.location: Location | None = None
         self.contents = {} if contents is None else contents
         self._lock = threading.Lock()
 
@@ -61,27 +72,42 @@ class MemoryStore:
         with self._lock:
             listed = sorted(self.contents.items())
         for key, content in listed:
-            entry = run_at(key)
+            entry = run_at(
+                key, len(content), hashlib.md5(content, usedforsecurity=False).hexdigest()
+            )
             if entry is not None:
-                checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
-                yield replaced(entry, size_bytes=len(content), checksum=checksum)
+                yield entry
 
     def list_top(self) -> Iterator[str]:
         """Yield the names at the top."""
         with self._lock:
-            keys = sorted(self.contents)
-        yield from dict.fromkeys(
-            f"{top}{slash}" for top, slash, _ in (k.partition("/") for k in keys)
-        )
+            parts = [key.partition("/") for key in sorted(self.contents)]
+        yield from dict.fromkeys(f"{top}{slash}" for top, slash, _ in parts)
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         """Write ``item`` once ``chunks`` has ended well."""
         content = b"".join(chunks)
         with self._lock:
             if not replace and item.key in self.contents:
-                return False
+                return Evidence.NONE
             self.contents[item.key] = content
-        return True
+        return Evidence.HASHED_IN_FLIGHT
+
+    def together(self) -> AbstractContextManager[None]:
+        """Publish one by one: memory waits for nothing."""
+        return nullcontext()
+
+    def copy_from(
+        self,
+        origin: Location | None,  # noqa: ARG002  there is no server
+        item: StoredObject,  # noqa: ARG002
+        *,
+        replace: bool = True,  # noqa: ARG002
+    ) -> ServerCopy:
+        """Copy nothing: memory does nothing by itself."""
+        return ServerCopy.UNABLE
 
     def require_writable(self) -> None:
         """Do nothing: memory can be written."""
@@ -91,6 +117,6 @@ class MemoryStore:
         with self._lock:
             self.contents.pop(item.key, None)
 
-    def clean(self) -> int:
+    def clean(self, *, thorough: bool = True) -> int:  # noqa: ARG002  one look is enough
         """Remove nothing: nothing is ever left over."""
         return 0

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import threading
 from contextlib import nullcontext
-from dataclasses import replace as replaced
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import AccessDenied, ObjectMissing
-from scripts.migration.model import LAYOUTS, Layout, StoredObject, object_at
+from scripts.migration.model import (
+    LAYOUTS,
+    Evidence,
+    Layout,
+    ServerCopy,
+    StoredObject,
+    object_at,
+)
+from scripts.migration.overlap import LARGE_BYTES, in_order
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
+from scripts.migration.stores.server_copy import INCOMING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from obstore.store import S3Store as Bucket
 
+    from scripts.migration.model import Location
+    from scripts.migration.stores.server_copy import ServerCopies
     from scripts.migration.stores.uploads import Uploads
 
 _SHARD = re.compile(r"[0-9a-f]{2}")
@@ -44,13 +57,24 @@ class S3Store:
         place: Its URL, for people.
         bucket: obstore's client, its prefix set to the remote's path.
         uploads: What killed writers left over there; ``None`` if that cannot be asked for.
+        copies: What the server copies by itself; ``None`` if that cannot be asked for.
+        location: Where it is, for other stores on the same server.
     """
 
     def __init__(
-        self, name: str, place: str, bucket: Bucket, uploads: Uploads | None = None
+        self,
+        name: str,
+        place: str,
+        bucket: Bucket,
+        uploads: Uploads | None = None,
+        *,
+        copies: ServerCopies | None = None,
+        location: Location | None = None,
     ) -> None:
         self.name = name
         self.place = place
+        self.location = location
+        self._copies = copies
         self._bucket = bucket
         self._uploads = uploads
         self._has_published = False
@@ -58,7 +82,8 @@ class S3Store:
         """Whether the server takes ``If-None-Match``; one that ignores it does no harm."""
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._sent: dict[str, str] = {}
-        """The MD5 of the whole by the ETag of its parts, of what this store sent itself."""
+        """The ETags of what this store sent itself, by key, where they are not the object's name:
+        those of parts, and of text that is named by other line ends."""
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object; its checksum where the ETag tells the MD5 of the whole.
@@ -90,11 +115,13 @@ class S3Store:
         for meta in self._list(prefix):
             item = object_at(meta["path"])
             if item is not None:
-                checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
+                checksum = self._md5_of(item, (meta["e_tag"] or "").strip('"'))
                 yield StoredObject(item.oid, item.layout, meta["size"], checksum)
 
-    def _md5_of(self, etag: str) -> str | None:
-        return etag if _PLAIN_ETAG.fullmatch(etag) else self._sent.get(etag)
+    def _md5_of(self, item: StoredObject, etag: str) -> str | None:
+        if etag and self._sent.get(item.key) == etag:
+            return item.md5
+        return etag if _PLAIN_ETAG.fullmatch(etag) else None
 
     def _prefixes_below(self, prefix: str | None) -> list[str]:
         import obstore  # noqa: PLC0415
@@ -110,7 +137,7 @@ class S3Store:
                 yield from page
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
-        """Yield the bytes of ``item``, each piece by a request of its own.
+        """Yield the bytes of ``item``, each piece by a request of its own, some at once.
 
         No request lasts long, so a time limit on requests does not limit the size of objects.
         """
@@ -122,19 +149,23 @@ class S3Store:
                 content = obstore.get(self._bucket, item.key).bytes().to_bytes()
             yield content
             return
-        for start in range(0, size_bytes, CHUNK_BYTES):
+
+        def fetch(start: int) -> bytes:
             end = min(start + CHUNK_BYTES, size_bytes)
             with translated(self.place, self.name, item.key):
-                piece = obstore.get_range(self._bucket, item.key, start=start, end=end).to_bytes()
-            yield piece
+                return obstore.get_range(self._bucket, item.key, start=start, end=end).to_bytes()
+
+        steps = [partial(fetch, start) for start in range(0, size_bytes, CHUNK_BYTES)]
+        yield from in_order(steps, is_worth_it=size_bytes >= LARGE_BYTES)
 
     def list_runs(self) -> Iterator[RunEntry]:
         """Yield every entry of the run-cache; its checksum where the ETag tells it."""
         for meta in self._list("runs"):
-            entry = run_at(meta["path"])
+            etag = (meta["e_tag"] or "").strip('"')
+            checksum = etag if _PLAIN_ETAG.fullmatch(etag) else None
+            entry = run_at(meta["path"], meta["size"], checksum)
             if entry is not None:
-                checksum = self._md5_of((meta["e_tag"] or "").strip('"'))
-                yield replaced(entry, size_bytes=meta["size"], checksum=checksum)
+                yield entry
 
     def list_top(self) -> Iterator[str]:
         """Yield the names at the top."""
@@ -145,7 +176,9 @@ class S3Store:
         yield from (f"{prefix}/" for prefix in listed["common_prefixes"])
         yield from (meta["path"] for meta in listed["objects"])
 
-    def publish(self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True) -> bool:
+    def publish(
+        self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+    ) -> Evidence:
         """Write ``item``: in one request if it is small, else in parts.
 
         What is not to be replaced is created with ``If-None-Match: *``. obstore knows no such
@@ -164,34 +197,53 @@ class S3Store:
             head, is_all = _first_part(pieces)
             with translated(self.place, self.name, item.key):
                 if is_all:
-                    return self._put_whole(item.key, b"".join(head), replace=replace)
-                part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
-                composite = Composite(part_bytes)
-                obstore.put(
-                    self._bucket, item.key, composite.watch(itertools.chain(head, pieces)),
-                    use_multipart=True, chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
-                )  # fmt: skip
-        if item.layout is Layout.CURRENT:  # else its name is that of other line ends
-            self._sent[composite.etag()] = item.md5
-        return True
+                    content = b"".join(head)
+                    told = self._put_whole(item.key, content, replace=replace)
+                    if told is None:
+                        return Evidence.NONE
+                    sent = _md5_of(item, content)
+                else:
+                    part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
+                    composite = Composite(part_bytes)
+                    told = obstore.put(
+                        self._bucket, item.key, composite.watch(itertools.chain(head, pieces)),
+                        use_multipart=True, chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
+                    )["e_tag"]  # fmt: skip
+                    sent = composite.etag()
+        if not told or told.strip('"') != sent:
+            return Evidence.HASHED_IN_FLIGHT
+        if sent != item.md5:
+            self._sent[item.key] = sent
+        return Evidence.STORE_CHECKSUM
 
-    def _put_whole(self, key: str, content: bytes, *, replace: bool) -> bool:
+    def _put_whole(self, key: str, content: bytes, *, replace: bool) -> str | None:
+        """Return the ETag that the server gave, empty for none; ``None`` if it had one before."""
         import obstore  # noqa: PLC0415
         from obstore.exceptions import AlreadyExistsError, BaseError  # noqa: PLC0415
 
         if not replace and self._creates:
             try:
-                obstore.put(self._bucket, key, content, mode="create")
+                return obstore.put(self._bucket, key, content, mode="create")["e_tag"] or ""
             except AlreadyExistsError:
-                return False
+                return None
             except BaseError as error:
                 if not is_not_implemented(error):
                     raise
                 self._creates = False
-            else:
-                return True
-        obstore.put(self._bucket, key, content, use_multipart=False)
-        return True
+        return obstore.put(self._bucket, key, content, use_multipart=False)["e_tag"] or ""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Publish one by one: a server answers when an object is kept."""
+        return nullcontext()
+
+    def copy_from(
+        self, origin: Location | None, item: StoredObject, *, replace: bool = True
+    ) -> ServerCopy:
+        """Let the server copy ``item``; see :class:`~.server_copy.ServerCopies`."""
+        if self._copies is None or origin is None:
+            return ServerCopy.UNABLE
+        self._has_published = True
+        return self._copies.copy(item, origin, replace=replace)
 
     def require_writable(self) -> None:
         """Begin an upload and abort it: that needs the right to write, and nothing is written."""
@@ -211,15 +263,25 @@ class S3Store:
         except ObjectMissing:
             return  # some servers say so; it is what was wanted
 
-    def clean(self) -> int:
-        """Abort the unfinished uploads that were there before this store wrote anything.
+    def clean(self, *, thorough: bool = True) -> int:
+        """Abort what was unfinished before this store wrote anything: uploads, copies beside.
 
         The server does not tell whose they are. Another migration whose upload is taken away writes
         that object again, and that upload is left alone, being younger.
         """
-        if self._uploads is None or self._has_published:
+        if self._has_published:
             return 0
-        return self._uploads.abort_all()
+        if not thorough and INCOMING.rstrip("/") not in self._prefixes_below(None):
+            return 0
+        copies = self._copies.clean() if self._copies else 0
+        return copies + (self._uploads.abort_all() if self._uploads else 0)
+
+
+def _md5_of(item: StoredObject, content: bytes) -> str:
+    """Return the MD5 of an object's checked bytes: its name, but for text with other line ends."""
+    if item.layout is Layout.CURRENT:
+        return item.md5
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _first_part(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:

@@ -61,6 +61,40 @@ def translated(place: str, name: str, key: str = "") -> Iterator[None]:
         raise _as_ours(error, place, name, key) from error
 
 
+@contextmanager
+def translated_client(name: str, key: str) -> Iterator[None]:
+    """Raise what passes of botocore's errors as ours; what a server refuses passes unchanged.
+
+    Args:
+        name: The remote's name.
+        key: The object that the work is about.
+
+    Raises:
+        StoreUnavailable: Another try may help.
+    """
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004, PLC0415
+
+    try:
+        yield
+    except (ConnectionError, HTTPClientError) as error:
+        raise StoreUnavailable(f"{name}: {key}: the store does not answer.") from error
+    except ClientError as error:
+        answer = error.response["ResponseMetadata"]
+        status, code = str(answer["HTTPStatusCode"]), error.response["Error"]["Code"]
+        if status not in _PASSING_STATUS and code not in _PASSING_CODES | _THROTTLED_CODES:
+            raise
+        raise StoreUnavailable(
+            f"{name}: {key}: the store does not answer as it should ({status} {code}).",
+            is_throttled=status in _THROTTLED_STATUS or code in _THROTTLED_CODES,
+            retry_after_s=seconds_of(answer.get("HTTPHeaders", {}).get("retry-after", "")),
+        ) from error
+
+
+def seconds_of(retry_after: str) -> float:
+    """Return what an HTTP header ``Retry-After`` asks for, in seconds; 0 if it tells a date."""
+    return float(retry_after) if retry_after.isdigit() else 0.0
+
+
 def is_not_implemented(error: Exception) -> bool:
     """Return whether the server says that it does not know such a request."""
     text = str(error)

@@ -1,0 +1,137 @@
+"""Where a disk store writes what is unfinished: a directory for each writer, locked as it lives."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+INCOMING = ".slipway-incoming"
+_LOCK = "lock"
+
+
+class Incoming:
+    """The unfinished objects of one writer below ``root``, and those that others left over.
+
+    A killed writer loses the lock on its directory; a slow one does not.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._top = root / INCOMING
+        self._own: Path | None = None
+        self._lock = -1
+        self._making = threading.Lock()
+
+    def make_file(self, name: str) -> tuple[int, str]:
+        """Make a new file; return its descriptor and path.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        with self._making:
+            directory = self._own or self._make_own()
+        return tempfile.mkstemp(dir=directory, prefix=name)
+
+    def _make_own(self) -> Path:
+        self._top.mkdir(exist_ok=True)
+        while self._own is None:
+            directory = Path(tempfile.mkdtemp(dir=self._top))
+            try:
+                lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileNotFoundError:  # another migration takes what is not locked yet
+                continue
+            if _try_lock(lock):
+                self._own, self._lock = directory, lock
+            else:
+                os.close(lock)
+        return self._own
+
+    def clean(self) -> int:
+        """Remove what writers that are gone left over; return how many files these had begun.
+
+        The own directory goes as well if nothing is being written.
+
+        Raises:
+            OSError: Something cannot be removed.
+        """
+        with self._making:
+            if self._own is not None and _entries(self._own) == [self._own / _LOCK]:
+                (self._own / _LOCK).unlink()
+                self._own.rmdir()
+                os.close(self._lock)
+                self._own = None
+        removed = sum(
+            _remove_unlocked(directory)
+            for directory in _entries(self._top)
+            if directory != self._own
+        )
+        if self._top.is_dir() and not _entries(self._top):
+            self._top.rmdir()
+        return removed
+
+
+def sync_file_system(directory: Path) -> None:
+    """Return once all that was written to the file system of ``directory`` is on the disk.
+
+    One wait for many files. Since Linux 5.8 it tells of what could not be written, too.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(directory))
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(directory: Path) -> None:
+    """Return once the names in ``directory`` are on the disk.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _remove_unlocked(directory: Path) -> int:
+    """Remove the directory of a writer that is gone; return how many objects it had begun."""
+    try:
+        lock = os.open(directory / _LOCK, os.O_RDWR)
+    except FileNotFoundError:  # it is being made, or was when its writer died
+        directory.rmdir()
+        return 0
+    try:
+        if not _try_lock(lock):
+            return 0
+        begun = len(_entries(directory)) - 1
+        shutil.rmtree(directory)
+        return begun
+    finally:
+        os.close(lock)
+
+
+def _try_lock(descriptor: int) -> bool:
+    import fcntl  # noqa: PLC0415  not on Windows, where the rest of this module can be imported
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
