@@ -443,6 +443,9 @@ def dvc_migrate(
         )
         migration.require_dvc_store(planned, stores)
         planned = migration.plan_with(planned, runs.part, *upgrade.parts)
+        planned = migration.with_estimate(
+            planned, stores, trial=dry_run, jobs=jobs, progress=recording
+        )
         if dry_run:
             console.show_result(planned, view.dry_run_view, as_json=json)
             return

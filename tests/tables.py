@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 from scripts.migration.outcome import Outcomes, Report
 from scripts.migration.plan import Decision, Plan, PlannedObject
@@ -10,6 +13,8 @@ from scripts.migration.table import UNKNOWN_SIZE, Ledger, ObjectTable, Position,
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rich.console import RenderableType
 
     from scripts.migration.model import Outcome, Reference, Result, StoredObject
 
@@ -55,3 +60,11 @@ def outcomes_of(*outcomes: Outcome) -> Outcomes:
 
 def report_of(*outcomes: Outcome, **facts: Any) -> Report:
     return Report("hdd", "s3", outcomes_of(*outcomes), **facts)
+
+
+def drawn(view: RenderableType) -> str:
+    """Return what a person sees of a view, 100 columns wide."""
+    console = Console(file=io.StringIO(), width=100)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get()

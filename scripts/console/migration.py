@@ -36,7 +36,7 @@ def plan_view(plan: Plan) -> RenderableType:
     table = _figures()
     _figure(table, counts["planned"], "planned", f"of {count_text(plan.revisions, 'revision')}")
     _figure(table, counts["present"], "present", "proven in the target, nothing to do")
-    _figure(table, counts["to_copy"], "to copy", bytes_text(plan.bytes_to_copy))
+    _figure(table, counts["to_copy"], "to copy", _amount(plan))
     if counts["to_repair"]:
         _figure(table, counts["to_repair"], "to repair", "of these: wrong bytes in the target")
     for place, count in plan.healed_from.items():
@@ -150,6 +150,17 @@ def _plan_verdict(plan: Plan) -> Text:
     if not plan.counts["to_copy"]:
         return Text(f"{way}nothing to copy", style="bold green")
     return Text(f"{way}{count_text(plan.counts['to_copy'], 'object')} to copy", style="bold")
+
+
+def _amount(plan: Plan) -> str:
+    """Return how much is to be copied, and how long that takes if anything tells."""
+    amount = bytes_text(plan.bytes_to_copy)
+    if plan.estimate is None:
+        return amount
+    took = duration_text(plan.estimate.duration_s)
+    if plan.estimate.is_whole:
+        return f"{amount}, about {took} at the pace of the last run"
+    return f"{amount}, at least {took}: that is what reading takes"
 
 
 def _report_verdict(report: Report) -> Text:

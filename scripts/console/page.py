@@ -59,6 +59,7 @@ def render_page(report: Report, samples: Sequence[tuple[float, int]]) -> str:
         evidence=report.evidence_counts(),
         revisions=count_text(report.revisions, "revision"),
         chart=draw_throughput(samples),
+        largest=max((share.size_bytes for share in report.by_revision), default=0) or 1,
     )
 
 

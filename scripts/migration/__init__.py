@@ -41,6 +41,7 @@ from scripts.migration.cutover import (
     switch_defaults,
     undo_switch,
 )
+from scripts.migration.estimate import with_estimate
 from scripts.migration.foreign import require_dvc_store
 from scripts.migration.heal import with_healers
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
@@ -102,5 +103,6 @@ __all__ = [
     "verify_remote_runs",
     "verify_runs",
     "verify_upgraded",
+    "with_estimate",
     "with_healers",
 ]

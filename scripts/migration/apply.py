@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from scripts.migration.model import Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Outcomes
 from scripts.migration.plan import Action
-from scripts.migration.prove import list_shard, prove_listed
+from scripts.migration.prove import prove_listed
+from scripts.migration.retry import retrying
 from scripts.migration.table import Ledger, Position
 from scripts.migration.transfer import copy_or_tell
 from scripts.migration.workers import Stop, in_threads
@@ -55,6 +57,7 @@ def copy_objects(
     if cleaned:
         told = count_text(cleaned, "unfinished object")
         progress.say(f"{stores.target.name}: {told} of a run that was killed removed")
+    started_s = time.monotonic()
     results = _settled(plan)
     table = results.table
     with progress.phase("copying", total=plan.bytes_to_copy, unit="bytes") as phase:
@@ -63,7 +66,7 @@ def copy_objects(
         withheld = _withhold(plan, results)
         work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), jobs, withheld)
     stores.target.clean(thorough=bool(plan.counts["to_copy"]))
-    return Outcomes(results)
+    return Outcomes(results, copying_s=time.monotonic() - started_s)
 
 
 def _settled(plan: Plan) -> Ledger[Result]:
@@ -159,10 +162,18 @@ class _Work:
         if not claimed:
             return
         block, target = results.table.blocks[number], self._stores.target
-        shelf = list_shard(target, block.shard, frozenset({block.layout}), stop)[block.layout]
+        wanted = {block.oid(index) for index in claimed}
+        listed = retrying(
+            lambda: {
+                item.oid: item
+                for item in target.list_shard(block.shard, frozenset({block.layout}))
+                if item.oid in wanted
+            },
+            stop,
+        )
         for index, result in claimed.items():
             item = block.item(index)
-            proof = prove_listed(item, shelf.get(item.oid), target, stop)
+            proof = prove_listed(item, listed.get(item.oid), target, stop)
             if proof.evidence.is_proof:
                 results.record(Position(number, index), result._replace(evidence=proof.evidence))
             else:

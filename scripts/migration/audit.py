@@ -9,7 +9,7 @@ from scripts.migration.inventory import read_inventory
 from scripts.migration.model import ABSENT, OTHER_BYTES, Proof, Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Report
-from scripts.migration.prove import Shelf, look_into_shards, prove_block, sampled
+from scripts.migration.prove import Seen, look_into_shards
 from scripts.migration.sample import EVIDENCE, Sample
 from scripts.migration.table import Ledger, Position
 from scripts.migration.verify import with_references
@@ -17,6 +17,7 @@ from scripts.migration.wanted import read_wanted
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from scripts.migration.directories import Opened
@@ -56,20 +57,17 @@ def verify_remote(
     wanted = read_wanted(inventory, (remote,), jobs=jobs, progress=progress)
     table = wanted.table
     results: Ledger[Result] = Ledger(table)
-    chosen = sampled(sample, table)
 
-    def look(shelf: Shelf, blocks: list[int], stop: Stop) -> None:
-        for number in blocks:
-            block = table.blocks[number]
-            for index, listed, proof in prove_block(
-                block, shelf, remote, stop, read=chosen[number]
-            ):
-                if listed is not None and listed.size_bytes is not None:
-                    block.sizes_bytes[index] = listed.size_bytes
-                unopened = wanted.unopened.get(block.item(index).key) if wanted.unopened else None
-                results.record(Position(number, index), *_judge(proof, unopened))
+    def look(number: int, seen: Iterator[Seen], _stop: Stop) -> None:
+        block = table.blocks[number]
+        for row, size_bytes, _, proof in seen:
+            block.sizes_bytes[row] = size_bytes
+            unopened = wanted.unopened.get(block.item(row).key) if block.is_directory else None
+            results.record(Position(number, row), *_judge(proof, unopened))
 
-    look_into_shards(table, remote, look, jobs=jobs, progress=progress, name="verifying")
+    look_into_shards(
+        table, remote, look, sample=sample, jobs=jobs, progress=progress, name="verifying"
+    )
     return Report(
         source="",
         target=remote.name,

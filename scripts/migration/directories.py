@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.errors import Corrupted, ObjectMissing, StoreError
 from scripts.migration.digest import digest_for
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from scripts.migration.store import Source
     from scripts.progress import Progress
+
+
+_large = threading.BoundedSemaphore(2)
+"""Lists of more than one piece, hundreds of thousands of files, are in memory two at a time."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,10 @@ def _open(item: StoredObject, places: list[Source], stop: Stop, lock: threading.
 
 def _open_at(item: StoredObject, store: Source, stop: Stop, lock: threading.Lock) -> Opened:
     try:
-        content = _read(item, store, stop)
-        with lock:  # taken apart one at a time: that takes many times the room of the bytes
-            return Opened(item, _parse(item, content))
+        with ExitStack() as room:
+            content = _read(item, store, stop, room)
+            with lock:  # taken apart one at a time: that takes many times the room of the bytes
+                return Opened(item, _parse(item, content))
     except ObjectMissing as error:
         return Opened(item, (), Status.MISSING, error.message)
     except Corrupted as error:
@@ -124,8 +130,18 @@ def _open_at(item: StoredObject, store: Source, stop: Stop, lock: threading.Lock
         return Opened(item, (), Status.FAILED, error.message)
 
 
-def _read(item: StoredObject, store: Source, stop: Stop) -> bytes:
-    content = retrying(lambda: b"".join(store.read(item)), stop)
+def _read(item: StoredObject, store: Source, stop: Stop, room: ExitStack) -> bytes:
+    def read() -> Iterator[bytes]:
+        for number, piece in enumerate(store.read(item)):
+            if number == 1:
+                room.enter_context(_large)
+            yield piece
+
+    def read_all() -> bytes:
+        room.close()  # a try before this one may have taken it
+        return b"".join(read())
+
+    content = retrying(read_all, stop)
     digest = digest_for(item)
     digest.update(content)
     if not digest.matches(item):
@@ -135,12 +151,17 @@ def _read(item: StoredObject, store: Source, stop: Stop) -> bytes:
 
 def _parse(item: StoredObject, content: bytes) -> tuple[tuple[str, str], ...]:
     try:
-        listed = json.loads(content)
-        files = tuple((entry["relpath"], entry["md5"]) for entry in listed)
-    except (ValueError, KeyError, TypeError) as error:
+        listed = json.loads(content, object_pairs_hook=_path_and_md5)
+    except ValueError as error:
         raise Corrupted(f"{item.key} is not a directory's list of files.") from error
-    if not isinstance(listed, list):
+    if not isinstance(listed, list) or not all(isinstance(entry, tuple) for entry in listed):
         raise Corrupted(f"{item.key} is not a directory's list of files.")
-    if not all(isinstance(path, str) and is_oid(md5) for path, md5 in files):
+    if not all(isinstance(path, str) and is_oid(md5) for path, md5 in listed):
         raise Corrupted(f"{item.key} names a file whose hash is malformed.")
-    return files
+    return tuple(listed)
+
+
+def _path_and_md5(pairs: list[tuple[str, Any]]) -> tuple[Any, Any]:
+    """Return what counts of an entry, at once: as dictionaries, a long list takes thrice that."""
+    entry = dict(pairs)
+    return entry.get("relpath"), entry.get("md5")

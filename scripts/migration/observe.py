@@ -7,27 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scripts.migration.breakdown import break_down
+from scripts.migration.compare import Comparison, size_of
 from scripts.migration.heal import find_healing
 from scripts.migration.history import History, read_history
 from scripts.migration.inventory import read_inventory, with_more
-from scripts.migration.model import Status
 from scripts.migration.notes import tell_notes
 from scripts.migration.plan import Action, Decision, Observed, Plan, decide
 from scripts.migration.project import has_history
-from scripts.migration.prove import (
-    Shelf,
-    list_shard,
-    look_into_shards,
-    prove_block,
-    sampled,
-)
-from scripts.migration.retry import retrying
+from scripts.migration.prove import look_into_shards
 from scripts.migration.sample import EVIDENCE, Sample
 from scripts.migration.scope import Scope
-from scripts.migration.table import UNKNOWN_SIZE, Ledger, Position
+from scripts.migration.table import Ledger, Position
 from scripts.migration.uses import find_references
 from scripts.migration.wanted import Wanted, read_wanted
-from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -109,7 +101,12 @@ def plan_objects(
         jobs=jobs, progress=progress,
     )  # fmt: skip
     decisions: Ledger[Decision] = Ledger(wanted.table)
-    missing = _compare(stores, wanted, decisions, sample, jobs=jobs, progress=progress)
+    comparison = Comparison(stores.source, wanted, decisions)
+    look_into_shards(
+        wanted.table, stores.target, comparison.look,
+        sample=sample, jobs=jobs, progress=progress, name="comparing",
+    )  # fmt: skip
+    missing = comparison.missing
     if stores.healers:
         _heal(stores, wanted, decisions, missing, jobs=jobs, progress=progress)
     told = (kind for kind in decisions.counts() if kind.action in (Action.NONE, Action.REPAIR))
@@ -133,53 +130,6 @@ def plan_objects(
     return break_down(plan, inventory.tips)
 
 
-def _compare(
-    stores: Stores,
-    wanted: Wanted,
-    decisions: Ledger[Decision],
-    sample: Sample,
-    *,
-    jobs: int,
-    progress: Progress,
-) -> dict[Position, Observed]:
-    """Decide on every object; return those that the source lacks, and how they were found.
-
-    The source is asked only for the shards of which the target does not prove everything.
-    """
-    table = wanted.table
-    chosen = sampled(sample, table)
-    layouts = retrying(stores.source.layouts, Stop())
-    missing: dict[Position, Observed] = {}
-
-    def look(shelf: Shelf, blocks: list[int], stop: Stop) -> None:
-        source: Shelf | None = None
-        for number in blocks:
-            block, codes = table.blocks[number], decisions.codes(number)
-            found = prove_block(block, shelf, stores.target, stop, read=chosen[number])
-            for index, listed, proof in found:
-                if proof.evidence.is_proof:
-                    codes[index] = decisions.code(Decision(Action.KEEP, proof.evidence))
-                    block.sizes_bytes[index] = _size(listed)
-                    continue
-                if source is None:
-                    source = list_shard(stores.source, block.shard, layouts, stop)
-                item = block.item(index)
-                here = source.get(block.layout, {}).get(item.oid)
-                unopened = wanted.unopened.get(item.key)
-                observed = Observed(here, listed, proof, unopened)
-                position = Position(number, index)
-                decision, reason = decide(observed)
-                decisions.record(position, decision, reason)
-                block.sizes_bytes[index] = _size(here)
-                if decision.status is Status.MISSING:
-                    missing[position] = observed
-
-    look_into_shards(
-        table, stores.target, look, jobs=jobs, progress=progress, name="comparing"
-    )  # fmt: skip
-    return missing
-
-
 def _heal(
     stores: Stores,
     wanted: Wanted,
@@ -201,10 +151,4 @@ def _heal(
         )
         decisions.record(position, *decide(observed))
         if healing is not None:
-            table.blocks[position.block].sizes_bytes[position.row] = _size(healing.item)
-
-
-def _size(listed: StoredObject | None) -> int:
-    if listed is None or listed.size_bytes is None:
-        return UNKNOWN_SIZE
-    return listed.size_bytes
+            table.blocks[position.block].sizes_bytes[position.row] = size_of(healing.item)

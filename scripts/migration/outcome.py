@@ -29,14 +29,17 @@ class Outcomes:
     Args:
         results: One for each object.
         references: Where the objects are used of which a person wants to know it.
+        copying_s: How long copying took, in seconds.
     """
 
     def __init__(
         self,
         results: Ledger[Result],
         references: Mapping[Position, tuple[Reference, ...]] | None = None,
+        copying_s: float = 0.0,
     ) -> None:
         self.results = results
+        self.copying_s = copying_s
         self.references = references or {}
 
     @cached_property
@@ -183,6 +186,7 @@ class Report:
             "bytes": self.bytes_copied,
             "bytes_intact": self.bytes_intact,
             "elapsed_s": round(self.elapsed_s, 3),
+            "copying_s": round(self.outcomes.copying_s, 3),
             "revisions": self.revisions,
             "evidence": self.evidence_counts(),
             "sample": {"share": self.sample.share, "seed": self.sample.seed},

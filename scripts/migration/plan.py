@@ -94,6 +94,14 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """How long copying will take, in seconds; if it is not ``is_whole``, reading alone does."""
+
+    duration_s: float
+    is_whole: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a migration will do.
 
@@ -112,6 +120,7 @@ class Plan:
         started_s: When observing began, on the monotonic clock, in seconds.
         parts: What moves beside the objects.
         excluded_paths: Which outputs are rightly not in the source, by verdict.
+        estimate: How long its copying will take; ``None`` where nothing tells.
     """
 
     source: str
@@ -128,6 +137,7 @@ class Plan:
     started_s: float = 0.0
     parts: tuple[Part, ...] = ()
     excluded_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    estimate: Estimate | None = None
 
     @cached_property
     def kinds(self) -> Counter[Decision]:
@@ -211,6 +221,7 @@ class Plan:
             "can_complete": self.can_complete,
             "counts": self.counts,
             "bytes_to_copy": self.bytes_to_copy,
+            "estimate": asdict(self.estimate) if self.estimate else None,
             "healed_from": self.healed_from,
             "revisions": self.revisions,
             "excluded": dict(self.excluded),

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.errors import StoreError, StoreUnavailable
 from scripts.migration.digest import digest_for
-from scripts.migration.model import ABSENT, OTHER_BYTES, Evidence, Proof
+from scripts.migration.model import ABSENT, OTHER_BYTES, SHARDS, Evidence, Proof, StoredObject
 from scripts.migration.retry import retrying
+from scripts.migration.table import UNKNOWN_SIZE
 from scripts.migration.workers import Stop, in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
     from typing import Callable
 
-    from scripts.migration.model import Layout, StoredObject
+    from scripts.migration.model import Layout
     from scripts.migration.sample import Sample
     from scripts.migration.store import Source
     from scripts.migration.table import Block, ObjectTable
     from scripts.progress import Progress
 
-Shelf = dict["Layout", dict[str, "StoredObject"]]
-"""What a store lists of one shard: by layout, then by name."""
 _TOLD = {evidence: Proof(evidence) for evidence in Evidence}
+_OBJECTS_AT_ONCE = 100_000
+"""As many are compared at most at the same time: what is known of them is not packed then."""
+
+
+class Seen(NamedTuple):
+    """What a store holds under the name of an object of a block.
+
+    Attributes:
+        row: Which object.
+        size_bytes: Its size in a listing; -1 where none tells one.
+        listed: How it is listed, where its listing is no proof by itself; ``None`` if it is absent.
+        proof: What is known of its bytes.
+    """
+
+    row: int
+    size_bytes: int
+    listed: StoredObject | None
+    proof: Proof
 
 
 def list_store(store: Source, progress: Progress) -> dict[str, StoredObject]:
@@ -44,81 +62,104 @@ def list_store(store: Source, progress: Progress) -> dict[str, StoredObject]:
     return listing
 
 
-def list_shard(store: Source, shard: int, layouts: frozenset[Layout], stop: Stop) -> Shelf:
-    """Return what ``store`` lists of one shard.
-
-    Raises:
-        StoreError: The store cannot be listed.
-    """
-
-    def collect() -> Shelf:
-        shelf: Shelf = {layout: {} for layout in layouts}
-        for item in store.list_shard(shard, layouts):
-            shelf[item.layout][item.oid] = item
-        return shelf
-
-    return retrying(collect, stop)
-
-
 def look_into_shards(
     table: ObjectTable,
     store: Source,
-    look: Callable[[Shelf, list[int], Stop], None],
+    look: Callable[[int, Iterator[Seen], Stop], None],
     *,
+    sample: Sample,
     jobs: int,
     progress: Progress,
     name: str,
 ) -> None:
-    """List ``store`` shard by shard, and hand each shelf and the blocks of its shard to ``look``.
+    """List ``store`` shard by shard, and hand to ``look`` what it holds of each block.
 
     Args:
         table: The objects that are looked for.
         store: Where.
-        look: Called in ``jobs`` threads; each block comes once.
-        jobs: How many shards are looked into at once.
+        look: Called in ``jobs`` threads with a block's number; each block comes once, and its
+            objects come in their order.
+        sample: What is read back although the listing proves it.
+        jobs: How many shards are looked into at once, at most.
         progress: Told of each object.
         name: The phase's name.
 
     Raises:
-        StoreError: The store cannot be listed, or ``look`` raised it.
+        StoreError: The store cannot be listed, or stopped answering: nothing is known then, which
+            is not the same as "not there". Likewise what ``look`` raises.
     """
+    chosen = _sampled(sample, table)
+    shards = table.by_shard()
     with progress.phase(name, total=len(table)) as phase:
         layouts = retrying(store.layouts, Stop())
 
         def look_into(work: tuple[int, list[int]], stop: Stop) -> None:
-            shard, blocks = work
-            look(list_shard(store, shard, layouts, stop), blocks, stop)
-            phase.advance(sum(len(table.blocks[block]) for block in blocks))
+            shard, numbers = work
+            blocks = [table.blocks[number] for number in numbers]
+            shelves = retrying(lambda: _list(store, shard, layouts, blocks), stop)
+            for number, shelf in zip(numbers, shelves):
+                look(number, shelf.prove(store, chosen[number], stop), stop)
+                phase.advance(len(shelf.block))
 
-        in_threads(look_into, table.by_shard(), jobs)
+        in_threads(look_into, shards, shards_at_once(table, jobs))
 
 
-def prove_block(
-    block: Block, shelf: Shelf, store: Source, stop: Stop, *, read: Container[int] = ()
-) -> Iterator[tuple[int, StoredObject | None, Proof]]:
-    """Yield of every object of a block its index, how ``store`` lists it, and what that proves.
+def shards_at_once(table: ObjectTable, jobs: int) -> int:
+    """Return how many shards may be looked into at once, so that memory stays in bounds."""
+    return max(2, min(jobs, _OBJECTS_AT_ONCE * SHARDS // max(len(table), 1)))
 
-    Args:
-        block: The objects.
-        shelf: A fresh listing of their shard.
-        store: Where the listing is from; what it does not tell is read back.
-        stop: Ends the reading.
-        read: The indices of those that are read back whatever the listing tells.
 
-    Raises:
-        StoreUnavailable: The store stopped answering: nothing is known then, which is not the same
-            as "not there".
-    """
-    listing = shelf.get(block.layout, {})
-    for index, oid in enumerate(block.oids()):
-        listed = listing.get(oid)
-        if listed is not None and listed.checksum == oid[:32] and index not in read:
-            yield index, listed, _TOLD[listed.told_by]
+class _Shelf:
+    """What a listing tells of the objects of a block: a byte and a size if it proves them."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.rows = {oid: row for row, oid in enumerate(block.oids())}
+        self._told = bytearray(len(block))
+        self._sizes_bytes = array("q", [UNKNOWN_SIZE]) * len(block)
+        self._others: dict[int, StoredObject] = {}
+
+    def put(self, item: StoredObject) -> None:
+        row = self.rows.get(item.oid)
+        if row is None:
+            return
+        if item.size_bytes is not None:
+            self._sizes_bytes[row] = item.size_bytes
+        if item.checksum is not None and item.checksum == item.oid[:32]:
+            self._told[row] = _CODES[item.told_by]
         else:
-            yield index, listed, _read_proof(listed, store, stop)
+            self._others[row] = item
+
+    def prove(self, store: Source, read: Container[int], stop: Stop) -> Iterator[Seen]:
+        self.rows = {}
+        for row, code in enumerate(self._told):
+            size_bytes = self._sizes_bytes[row]
+            if code and row not in read:
+                yield Seen(row, size_bytes, None, _PROOFS[code])
+                continue
+            listed = self._others.get(row)
+            if code:
+                listed = self.block.item(row)._replace(size_bytes=size_bytes)
+            yield Seen(row, size_bytes, listed, _read_proof(listed, store, stop))
 
 
-def sampled(sample: Sample, table: ObjectTable) -> list[Container[int]]:
+_CODES = {evidence: code for code, evidence in enumerate(Evidence, start=1)}
+_PROOFS = {code: _TOLD[evidence] for evidence, code in _CODES.items()}
+
+
+def _list(
+    store: Source, shard: int, layouts: frozenset[Layout], blocks: list[Block]
+) -> list[_Shelf]:
+    shelves = [_Shelf(block) for block in blocks]
+    by_kind = {(shelf.block.layout, shelf.block.is_directory): shelf for shelf in shelves}
+    for item in store.list_shard(shard, layouts):
+        shelf = by_kind.get((item.layout, item.is_directory))
+        if shelf is not None:
+            shelf.put(item)
+    return shelves
+
+
+def _sampled(sample: Sample, table: ObjectTable) -> list[Container[int]]:
     """Return for each block of ``table`` the indices of the objects that ``sample`` chooses."""
     if not sample.share:
         return [()] * len(table.blocks)

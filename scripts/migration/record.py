@@ -26,7 +26,12 @@ def remember_complete(root: Path, stores: Stores, report: Report) -> None:
         MigrationIncomplete: It was not.
     """
     report.require_complete()
-    write_json(root / _MEMORY, {**_recall(root), _way(stores): {"ended_at_s": time.time()}})
+    known = _recall(root)
+    entry = {**known.get(_way(stores), {}), "ended_at_s": time.time()}
+    if report.counts["copied"]:
+        copied = [report.counts["copied"], report.bytes_copied, report.outcomes.copying_s]
+        entry["copied"] = copied
+    write_json(root / _MEMORY, {**known, _way(stores): entry})
 
 
 def require_recent(root: Path, stores: Stores) -> None:
@@ -43,6 +48,16 @@ def require_recent(root: Path, stores: Stores) -> None:
             hint=f"Run `./inv dvc-migrate --from {source} --to {target}` first; it is quick when "
             "all is there.",
         )
+
+
+def recall_pace(root: Path, stores: Stores) -> tuple[int, int, float] | None:
+    """Return what the last complete run between the two places copied: objects, bytes, seconds.
+
+    Raises:
+        SettingsError: The file that would say so cannot be read.
+    """
+    copied = _recall(root).get(_way(stores), {}).get("copied")
+    return tuple(copied) if copied else None
 
 
 def _way(stores: Stores) -> str:

@@ -22,7 +22,7 @@ DIGEST_BYTES = 16
 NO_FAMILY = 0
 UNKNOWN_SIZE = -1
 _RECORD = Struct("<16sI")
-_FOLD_BYTES = 1 << 16
+_FOLD_BYTES = 1 << 18
 """Mentions of a block that are kept as they come, before each object is kept once again."""
 
 
@@ -109,14 +109,16 @@ class Block:
         for start in range(0, len(text), 2 * DIGEST_BYTES):
             yield text[start : start + 2 * DIGEST_BYTES] + suffix
 
-    def item(self, index: int) -> StoredObject:
+    def oid(self, row: int) -> str:
+        """Return the name of one object."""
+        digest = self.digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES].hex()
+        return digest + DIRECTORY_SUFFIX if self.is_directory else digest
+
+    def item(self, row: int) -> StoredObject:
         """Return one of the objects."""
-        digest = self.digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES].hex()
-        size_bytes = self.sizes_bytes[index]
+        size_bytes = self.sizes_bytes[row]
         return StoredObject(
-            digest + DIRECTORY_SUFFIX if self.is_directory else digest,
-            self.layout,
-            None if size_bytes == UNKNOWN_SIZE else size_bytes,
+            self.oid(row), self.layout, None if size_bytes == UNKNOWN_SIZE else size_bytes
         )
 
 
@@ -199,7 +201,9 @@ class TableBuilder:
                 mentions = self._mentions[place] = bytearray()
             mentions += digest
             mentions += mark
-            if len(mentions) > _FOLD_BYTES and len(mentions) > len(self._folded.get(place, b"")):
+            if len(mentions) > _FOLD_BYTES and 2 * len(mentions) > len(
+                self._folded.get(place, b"")
+            ):
                 self._fold(place)
 
     def _fold(self, place: tuple[int, int]) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from scripts.migration.model import Proof, Result, Status
+from scripts.migration.model import Evidence, Proof, Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Outcomes, Report
-from scripts.migration.prove import Shelf, look_into_shards, prove_block, sampled
+from scripts.migration.prove import Seen, look_into_shards
 from scripts.migration.sample import EVIDENCE, Sample
 from scripts.migration.table import Ledger, Position
 from scripts.migration.uses import find_references
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from scripts.migration.opening import Stores
     from scripts.migration.plan import Plan
@@ -65,6 +65,7 @@ def verify(
             (stores.source, stores.target, *stores.healers),
             jobs=jobs,
             progress=progress,
+            copying_s=outcomes.copying_s,
         ),
         uncollectable=plan.uncollectable,
         excluded=plan.excluded,
@@ -79,19 +80,26 @@ def verify(
 def _prove_again(
     before: Ledger[Result], target: Source, sample: Sample, *, jobs: int, progress: Progress
 ) -> Ledger[Result]:
-    table = before.table
-    results: Ledger[Result] = Ledger(table)
-    chosen = sampled(sample, table)
+    results: Ledger[Result] = Ledger(before.table)
 
-    def look(shelf: Shelf, blocks: list[int], stop: Stop) -> None:
-        for number in blocks:
-            found = prove_block(table.blocks[number], shelf, target, stop, read=chosen[number])
-            for index, _, proof in found:
-                position = Position(number, index)
-                words = before.words.get(position, "")
-                results.record(position, *judge(before.verdict(position), proof, words))
+    def look(number: int, seen: Iterator[Seen], _stop: Stop) -> None:
+        known: dict[tuple[Result, Evidence], int] = {}
+        codes, former = results.codes(number), before.codes(number)
+        for row, _, _, proof in seen:
+            result = before.meaning(former[row])
+            kind = (result, proof.evidence)
+            if not proof.evidence.is_proof:
+                words = before.words.get(Position(number, row), "")
+                results.record(Position(number, row), *judge(result, proof, words))
+                continue
+            if kind not in known:
+                known[kind] = results.code(judge(result, proof)[0])
+            codes[row] = known[kind]
 
-    look_into_shards(table, target, look, jobs=jobs, progress=progress, name="verifying")
+    look_into_shards(
+        before.table, target, look,
+        sample=sample, jobs=jobs, progress=progress, name="verifying",
+    )  # fmt: skip
     return results
 
 
@@ -106,11 +114,16 @@ def judge(before: Result, proof: Proof, words: str = "") -> tuple[Result, str]:
 
 
 def with_references(
-    results: Ledger[Result], places: Iterable[Source], *, jobs: int, progress: Progress
+    results: Ledger[Result],
+    places: Iterable[Source],
+    *,
+    jobs: int,
+    progress: Progress,
+    copying_s: float = 0.0,
 ) -> Outcomes:
     """Return the outcomes, and where those objects are used that a report names."""
     told = [kind for kind in results.counts() if kind.repaired or not kind.is_intact]
     references = find_references(
         results.table, results.positions(told), places, jobs=jobs, progress=progress
     )
-    return Outcomes(results, references)
+    return Outcomes(results, references, copying_s)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scripts.migration.directories import open_each
 from scripts.migration.inventory import UNREFERENCED
 from scripts.migration.model import SHARDS, Reference, Status, StoredObject
-from scripts.migration.prove import list_shard
+from scripts.migration.retry import retrying
 from scripts.migration.table import TableBuilder
 from scripts.migration.workers import Stop, in_threads
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from scripts.migration.store import Source
     from scripts.migration.table import ObjectTable
     from scripts.progress import Progress
+
+
+_SHARDS_AT_ONCE = 8
+"""Each is in memory as a whole when it is listed."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +95,16 @@ def _add_all(
     with progress.phase(f"listing {store.name}") as phase:
 
         def add(shard: int, stop: Stop) -> None:
-            for layout, listed in list_shard(store, shard, layouts, stop).items():
-                with lock:
-                    files = [item for item in listed.values() if not item.is_directory]
-                    builder.add_files(nobody, (item.oid for item in files), layout)
+            listed = retrying(lambda: list(store.list_shard(shard, layouts)), stop)
+            with lock:
+                for layout in layouts:
+                    here = [item for item in listed if item.layout is layout]
+                    files = (item.oid for item in here if not item.is_directory)
+                    builder.add_files(nobody, files, layout)
                     found.extend(
-                        StoredObject(item.oid, layout)
-                        for item in listed.values()
-                        if item.is_directory
+                        StoredObject(item.oid, layout) for item in here if item.is_directory
                     )
-                phase.advance(len(listed))
+            phase.advance(len(listed))
 
-        in_threads(add, range(SHARDS), jobs)
+        in_threads(add, range(SHARDS), min(jobs, _SHARDS_AT_ONCE))
     return sorted(found, key=lambda item: item.key)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
-from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
 
 from scripts.console.migration import (
     dry_run_view,
@@ -24,17 +21,7 @@ from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
 from scripts.migration.parts import Loss, Part
 from scripts.migration.plan import Action, Decision, PlannedObject, Share
-from tests.tables import plan_of, report_of
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-
-def drawn(view: RenderableType) -> str:
-    console = Console(file=io.StringIO(), width=100)
-    with console.capture() as capture:
-        console.print(view)
-    return capture.get()
+from tests.tables import drawn, plan_of, report_of
 
 
 def item(number: int) -> StoredObject:

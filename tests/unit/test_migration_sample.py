@@ -13,7 +13,7 @@ from scripts.migration import audit
 from scripts.migration.audit import verify_remote
 from scripts.migration.inventory import Inventory, Uncollectable
 from scripts.migration.model import Evidence, Proof, Reference, Status, StoredObject
-from scripts.migration.prove import Shelf, look_into_shards, prove_block, sampled
+from scripts.migration.prove import Seen, look_into_shards
 from scripts.migration.sample import EVIDENCE, Sample, read_sample
 from scripts.migration.stores.memory import MemoryStore
 from scripts.progress import SilentProgress
@@ -50,15 +50,12 @@ def keep(store: MemoryStore, content: bytes, suffix: str = "") -> StoredObject:
 def prove(store: MemoryStore, items: list[StoredObject], sample: Sample) -> dict[str, Proof]:
     table, _ = table_of(items)
     proofs: dict[str, Proof] = {}
-    chosen = sampled(sample, table)
 
-    def look(shelf: Shelf, blocks: list[int], stop: Stop) -> None:
-        for number in blocks:
-            block = table.blocks[number]
-            for row, _, proof in prove_block(block, shelf, store, stop, read=chosen[number]):
-                proofs[block.item(row).key] = proof
+    def look(number: int, seen: Iterator[Seen], _stop: Stop) -> None:
+        for row, _, _, proof in seen:
+            proofs[table.blocks[number].item(row).key] = proof
 
-    look_into_shards(table, store, look, jobs=4, progress=SILENT, name="proving")
+    look_into_shards(table, store, look, sample=sample, jobs=4, progress=SILENT, name="proving")
     return proofs
 
 

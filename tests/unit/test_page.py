@@ -9,6 +9,7 @@ from scripts.console.recording import MOST_SAMPLES, Recording
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
 from scripts.migration.parts import Loss, Part
+from scripts.migration.plan import Share
 from scripts.progress import SilentProgress
 from tests.tables import report_of
 
@@ -42,6 +43,20 @@ def test_every_object_that_is_not_intact_is_listed_with_its_places() -> None:
     ):
         assert part in page
     assert "<b>bad</b>" not in page, "what comes from outside is no markup"
+
+
+def test_each_revision_has_a_bar_to_the_scale_of_the_largest() -> None:
+    shares = (
+        Share("workspace", 5, 2, 3, 0, 0, size_bytes=4_000_000, bytes_to_copy=3_000_000),
+        Share("v1 (0123)", 2, 1, 0, 0, 1, size_bytes=1_000_000, bytes_to_copy=0),
+    )
+    page = render_page(report_of(INTACT, by_revision=shares), ())
+    assert page.index("workspace") < page.index("v1 (0123)")
+    for part in ("width: 100.0%", "width: 25.0%", "4.0 MB", "3.0 MB"):
+        assert part in page
+    assert "Size by revision" not in render_page(report_of(INTACT), ())
+    nothing = (Share("workspace", 0, 0, 0, 0, 0, size_bytes=0, bytes_to_copy=0),)
+    assert "width: 0.0%" in render_page(report_of(INTACT, by_revision=nothing), ())
 
 
 def test_the_page_fetches_nothing() -> None:

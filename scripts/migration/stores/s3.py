@@ -145,10 +145,15 @@ class S3Store:
 
         size_bytes = item.size_bytes
         if size_bytes is None or size_bytes <= CHUNK_BYTES:
+            content = b""
             with translated(self.place, self.name, item.key):
-                content = obstore.get(self._bucket, item.key).bytes().to_bytes()
-            yield content
-            return
+                answer = obstore.get(self._bucket, item.key)
+                size_bytes = answer.meta["size"]
+                if size_bytes <= CHUNK_BYTES:
+                    content = answer.bytes().to_bytes()
+            if size_bytes <= CHUNK_BYTES:
+                yield content
+                return
 
         def fetch(start: int) -> bytes:
             end = min(start + CHUNK_BYTES, size_bytes)
