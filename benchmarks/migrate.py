@@ -46,6 +46,15 @@ migration.verify(plan, outcomes, stores).require_complete()
 """
 
 
+VERIFY = """
+import sys
+from pathlib import Path
+from scripts import migration
+root = Path(sys.argv[1])
+migration.verify_remote(root, migration.open_remote(root, sys.argv[2])).require_complete()
+"""
+
+
 @dataclass(frozen=True)
 class Taken:
     """What a command took: seconds on the clock and of the CPU, and bytes of memory at most."""
@@ -84,7 +93,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--large", type=int, default=6)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--directory", type=Path)
-    parser.add_argument("--only", default="to-s3,again,to-disk,large")
+    parser.add_argument("--only", default=",".join(MEASURES))
     options = parser.parse_args(argv)
     directory = options.directory or Path(tempfile.mkdtemp(prefix="slipway-migrate-"))
     directory.mkdir(parents=True, exist_ok=True)
@@ -92,9 +101,8 @@ def main(argv: Sequence[str]) -> None:
         project = make_project(directory.resolve(), options.small, options.large)
         with serving(directory) as endpoint:
             site = Site(directory, project, directory / "hdd", endpoint, _rclone())
-            measures = {"to-s3": to_s3, "again": again, "to-disk": to_disk, "large": large}
             for name in options.only.split(","):
-                measures[name](site, options.runs)
+                MEASURES[name](site, options.runs)
     finally:
         if options.directory is None:
             shutil.rmtree(directory)
@@ -183,11 +191,36 @@ def again(site: Site, runs: int) -> None:
         {
             "slipway": lambda _: _migrate(site, remote),
             "rclone check --size-only": lambda _: [*checked, "--size-only"],
+        },
+        runs,
+    )
+    compare(
+        "proving all that is there",
+        {
+            "slipway": lambda _: [sys.executable, "-c", VERIFY, str(site.project), remote],
             "rclone check --download": lambda _: [*checked, "--download"],
         },
         runs,
     )
     _no_bucket(site, "again")
+
+
+def between_buckets(site: Site, runs: int) -> None:
+    """From one bucket to another of the same server, which copies by itself."""
+    _bucket(site, "first")
+    source = _s3_remote(site, "first")
+    taken(_migrate(site, source), site.project)
+    compare(
+        "S3 to S3, one endpoint",
+        {
+            "slipway": lambda name: _migrate(site, _s3_remote(site, name), source),
+            "rclone copy": lambda name: _rclone_copy(site, site.s3(name), site.s3("first")),
+        },
+        runs,
+        before=lambda name: _bucket(site, name),
+        after=lambda name: _no_bucket(site, name),
+    )
+    _no_bucket(site, "first")
 
 
 def to_disk(site: Site, runs: int) -> None:
@@ -221,6 +254,15 @@ def large(site: Site, runs: int) -> None:
         before=lambda name: _fresh(few.directory / name),
         after=lambda name: shutil.rmtree(few.directory / name),
     )
+
+
+MEASURES = {
+    "to-s3": to_s3,
+    "again": again,
+    "to-disk": to_disk,
+    "large": large,
+    "s3-to-s3": between_buckets,
+}
 
 
 def compare(
@@ -276,12 +318,13 @@ def _median(times: Sequence[Taken]) -> Taken:
     )
 
 
-def _migrate(site: Site, remote: str) -> list[str]:
-    return [sys.executable, "-c", MIGRATE, str(site.project), "hdd", remote]
+def _migrate(site: Site, remote: str, source: str = "hdd") -> list[str]:
+    return [sys.executable, "-c", MIGRATE, str(site.project), source, remote]
 
 
-def _rclone_copy(site: Site, target: str) -> list[str]:
-    return [site.rclone, "copy", "--checksum", "--transfers", "32", str(site.source), target]
+def _rclone_copy(site: Site, target: str, source: str = "") -> list[str]:
+    options = ["--checksum", "--transfers", "32"]
+    return [site.rclone, "copy", *options, source or str(site.source), target]
 
 
 def _dvc_push(site: Site, remote: str) -> list[str]:

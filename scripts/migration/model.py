@@ -115,6 +115,10 @@ ABSENT = Proof(Evidence.NONE, "it is not in the target")
 OTHER_BYTES = Proof(Evidence.NONE, "the target holds other bytes under its name")
 
 
+THIS_MACHINE = "this machine"
+"""The server of directories; the name of a directory is its path."""
+
+
 @dataclass(frozen=True)
 class Location:
     """Where a server keeps a store's objects: all that another store on it needs to copy from here.

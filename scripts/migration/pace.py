@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Callable
 
 from scripts.errors import SettingsError, StoreUnavailable
-from scripts.migration.model import LAYOUTS
+from scripts.migration.model import LAYOUTS, THIS_MACHINE, ServerCopy
 from scripts.migration.retry import LONGEST_ASKED_S
 from scripts.migration.store import ReadOnly
 from scripts.migration.workers import pause
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from scripts.migration.model import Evidence, Layout, Location, ServerCopy, StoredObject
+    from scripts.migration.model import Evidence, Layout, Location, StoredObject
     from scripts.migration.opening import Stores
     from scripts.migration.run_entry import RunEntry
     from scripts.migration.store import Source, Store
@@ -232,7 +232,13 @@ class PacedStore(PacedSource):
     def copy_from(
         self, origin: Location | None, item: StoredObject, *, replace: bool = True
     ) -> ServerCopy:
-        """Let the server copy ``item``: its bytes pass through nobody's line."""
+        """Let the server copy ``item``: its bytes pass through nobody's line.
+
+        This machine's disks are somebody's: where there is a limit, they are read within it.
+        """
+        is_limited = self._bandwidth.bytes_per_s != math.inf
+        if is_limited and origin is not None and origin.server == THIS_MACHINE:
+            return ServerCopy.UNABLE
         with self._gate.passing():
             return self._store.copy_from(origin, item, replace=replace)
 

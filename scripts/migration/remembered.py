@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MEMORY = ".slipway/inventory.json"
 _FORMAT = 1
+_BASES_KEPT = 4
+"""As many remotes, or states of DVC's configuration, are remembered side by side."""
 _WORKSPACE = "workspace"
 _DEFINING = (".dvc", "dvc.yaml", "dvc.lock", ".dvcignore")
 
@@ -44,16 +46,16 @@ class Remembered:
         told = {key: value for key, value in config.items() if key != "remote"}
         facts = [_FORMAT, dvc.__version__, source, names, told]
         self._basis = _digest(json.dumps(facts, sort_keys=True, default=str))
-        self._known: dict[str, Any] = self._read()
+        self._kept = self._read()
+        self._known: dict[str, Any] = self._kept.pop(self._basis, {})
         self._is_changed = False
 
     def _read(self) -> dict[str, Any]:
         try:
-            content = json.loads((self._root / _MEMORY).read_text(encoding="utf-8"))
+            kept = json.loads((self._root / _MEMORY).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}  # it only saves time
-        known: dict[str, Any] = content.get("files", {}) if isinstance(content, dict) else {}
-        return known if known and content.get("basis") == self._basis else {}
+        return kept if isinstance(kept, dict) else {}
 
     def recall(self, key: tuple[str, ...]) -> FileVersion | None:
         """Return what is known of a file's version, if anything is."""
@@ -92,7 +94,8 @@ class Remembered:
             SlipwayError: It cannot be written.
         """
         if self._is_changed:
-            write_json(self._root / _MEMORY, {"basis": self._basis, "files": self._known})
+            latest = dict(list(self._kept.items())[1 - _BASES_KEPT :])
+            write_json(self._root / _MEMORY, {**latest, self._basis: self._known})
 
     def _state(self, version: FileVersion) -> str:
         """Return a digest of all that DVC reads in the working tree; empty if that is not known.

@@ -234,7 +234,7 @@ def look_at(entry: RunEntry, store: Source, stop: Stop, *, unavailable: bool = F
 
 def _read(entry: RunEntry, store: Source, stop: Stop) -> bytes:
     if (entry.size_bytes or 0) > MOST_BYTES:
-        raise Corrupted(f"{entry.key} is far too large for an entry of the run-cache.")
+        raise Corrupted("it is far too large for an entry of the run-cache.")
     return retrying(lambda: b"".join(store.read(entry)), stop)
 
 

@@ -71,7 +71,7 @@ def parse_run(entry: RunEntry, content: bytes) -> tuple[RunOutput, ...]:
     """
     said = _read_yaml(content)
     if said is None or _name_of(said) != entry.said:
-        raise Corrupted(f"what {entry.key} says does not hash to its name.")
+        raise Corrupted("what it says does not hash to its name.")
     outs = said.get("outs")
     return tuple(
         RunOutput(

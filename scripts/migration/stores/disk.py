@@ -7,15 +7,15 @@ import os
 import re
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from scripts.errors import AccessDenied, ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.digest import digest_for
 from scripts.migration.model import (
     LAYOUTS,
+    THIS_MACHINE,
     Evidence,
     Layout,
     Location,
@@ -34,9 +34,7 @@ from scripts.migration.stores.incoming import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from io import FileIO
 
-THIS_MACHINE = "this machine"
 _OBJECT_MODE = 0o444
 """As DVC leaves objects in a remote; DVC also skips hashing objects of this mode."""
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT}
@@ -51,13 +49,11 @@ class _NoKernelCopyError(Exception):
     """The kernel, or one of the file systems, does not copy by itself."""
 
 
-@dataclass(frozen=True)
-class _Unfinished:
-    """An object that is written, read back, and not shown yet."""
+class _Unfinished(NamedTuple):
+    """An object that is written and read back, and where it lies; it is not shown yet."""
 
     item: StoredObject
-    temporary: Path
-    final: Path
+    temporary: str
 
 
 class _Seen:
@@ -104,6 +100,7 @@ class DiskStore:
         self._incoming = Incoming(directory)
         self._own = threading.local()
         self._seen = _Seen()
+        self._is_made = False
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object, without a checksum: a disk computes none."""
@@ -219,38 +216,45 @@ class DiskStore:
         """
         if origin is None or origin.server != THIS_MACHINE:
             return ServerCopy.UNABLE
-        source = Path(origin.bucket) / item.key
-
-        def copy(descriptor: int) -> None:
-            with self._translated(item.key), source.open("rb", buffering=0) as stream:
-                _copy_in_kernel(stream.fileno(), descriptor)
-
         try:
-            return ServerCopy.DONE if self._publish(item, copy) else ServerCopy.UNABLE
-        except (ObjectMissing, _NoKernelCopyError):
+            source = os.open(f"{origin.bucket}/{item.key}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return ServerCopy.UNABLE  # reading it tells what is wrong, by the source's name
+        try:
+            is_right = self._publish(item, lambda target: _copy_in_kernel(source, target))
+        except _NoKernelCopyError:
             return ServerCopy.UNABLE
+        finally:
+            os.close(source)
+        return ServerCopy.DONE if is_right else ServerCopy.UNABLE
 
     def _publish(self, item: StoredObject, write: Callable[[int], None]) -> bool:
-        """Show ``item`` if what ``write`` writes reads back right; return whether it did."""
-        with self._translated(item.key):
-            _make_directory(self._root)
-            descriptor, temporary = self._incoming.make_file(item.oid.rpartition("/")[2])
-        unfinished = _Unfinished(item, Path(temporary), self._root / item.key)
-        try:
-            with os.fdopen(descriptor, "w+b", buffering=0) as stream:
-                write(descriptor)
-                with self._translated(item.key):
-                    os.fchmod(descriptor, _OBJECT_MODE)
-                    is_right = _reads_right(stream, item)
-                    if is_right and self._batch() is None:
-                        os.fsync(descriptor)
-        except BaseException:
-            unfinished.temporary.unlink(missing_ok=True)
-            raise
-        if not is_right:
-            unfinished.temporary.unlink(missing_ok=True)
-            return False
+        """Show ``item`` if what ``write`` writes reads back right; return whether it did.
+
+        Paths are text here: path objects would take as long as the system does.
+        """
         batch = self._batch()
+        with self._translated(item.key):
+            self._make_root()
+            descriptor, temporary = self._incoming.make_file(item.oid.rpartition("/")[2])
+        is_kept = False
+        try:
+            with self._translated(item.key):
+                write(descriptor)
+                os.fchmod(descriptor, _OBJECT_MODE)
+                if (item.size_bytes or 0) > CHUNK_BYTES:
+                    # The disk begins to write while the object is read back.
+                    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+                is_kept = _reads_right(descriptor, item)
+                if batch is None:
+                    os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+            if not is_kept:
+                os.unlink(temporary)  # noqa: PTH108
+        if not is_kept:
+            return False
+        unfinished = _Unfinished(item, temporary)
         if batch is None:
             self._show([unfinished])
         else:
@@ -269,7 +273,7 @@ class DiskStore:
         finally:
             left, self._own.batch = self._own.batch, None
             for unfinished in left:
-                unfinished.temporary.unlink(missing_ok=True)
+                Path(unfinished.temporary).unlink(missing_ok=True)
 
     def _batch(self) -> list[_Unfinished] | None:
         return getattr(self._own, "batch", None)
@@ -284,20 +288,30 @@ class DiskStore:
 
     def _show(self, finished: list[_Unfinished]) -> None:
         """Give objects that are on the disk their names, and see that these are on it as well."""
-        for entry in finished:
-            with self._translated(entry.item.key):
-                _make_directory(entry.final.parent)
-                entry.temporary.replace(entry.final)
-                if entry.item.md5:  # an entry of the run-cache has none
-                    self._seen.remember(entry.item, entry.final.stat().st_ctime_ns)
+        directories = set()
+        for item, temporary in finished:
+            final = f"{self._root}/{item.key}"
+            directory = final.rpartition("/")[0]
+            with self._translated(item.key):
+                if directory not in directories:
+                    _make_directory(Path(directory))
+                    directories.add(directory)
+                os.replace(temporary, final)  # noqa: PTH105
+                if item.md5:  # an entry of the run-cache has none
+                    self._seen.remember(item, os.stat(final).st_ctime_ns)  # noqa: PTH116
         with self._translated(""):
-            for directory in {entry.final.parent for entry in finished}:
-                sync_directory(directory)
+            for directory in directories:
+                sync_directory(Path(directory))
+
+    def _make_root(self) -> None:
+        if not self._is_made:
+            _make_directory(self._root)
+            self._is_made = True
 
     def require_writable(self) -> None:
         """Make a file where objects are written, and remove it."""
         with self._translated(""):
-            _make_directory(self._root)
+            self._make_root()
             descriptor, path = self._incoming.make_file("writable")
             os.close(descriptor)
             Path(path).unlink()
@@ -314,16 +328,16 @@ class DiskStore:
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
-        what = f"{self.name}: {self._root / key}"
         try:
             yield
-        except FileNotFoundError as error:
-            raise ObjectMissing(f"{what} is not there.") from error
-        except PermissionError as error:
-            raise AccessDenied(
-                f"{what}: permission denied.", hint="Check who owns it, and its mode."
-            ) from error
         except OSError as error:
+            what = f"{self.name}: {self._root / key}"
+            if isinstance(error, FileNotFoundError):
+                raise ObjectMissing(f"{what} is not there.") from error
+            if isinstance(error, PermissionError):
+                raise AccessDenied(
+                    f"{what}: permission denied.", hint="Check who owns it, and its mode."
+                ) from error
             if error.errno in _PASSING:
                 raise StoreUnavailable(f"{what}: {error.strerror}.") from error
             hint = "Make room and run the same command again." if error.errno in _FULL else ""
@@ -353,10 +367,10 @@ def _copy_in_kernel(source: int, target: int) -> None:
         raise
 
 
-def _reads_right(stream: FileIO, item: StoredObject) -> bool:
+def _reads_right(descriptor: int, item: StoredObject) -> bool:
     digest = digest_for(item)
-    stream.seek(0)
-    while chunk := stream.read(CHUNK_BYTES):
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while chunk := os.read(descriptor, CHUNK_BYTES):
         digest.update(chunk)
     return digest.matches(item)
 

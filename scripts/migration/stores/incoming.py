@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ class Incoming:
         self._own: Path | None = None
         self._lock = -1
         self._making = threading.Lock()
+        self._numbers = itertools.count()
 
     def make_file(self, name: str) -> tuple[int, str]:
         """Make a new file; return its descriptor and path.
@@ -32,8 +34,9 @@ class Incoming:
             OSError: It cannot be made.
         """
         with self._making:
-            directory = self._own or self._make_own()
-        return tempfile.mkstemp(dir=directory, prefix=name)
+            path = f"{self._own or self._make_own()}/{name}-{next(self._numbers)}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return os.open(path, flags, 0o600), path
 
     def _make_own(self) -> Path:
         self._top.mkdir(exist_ok=True)
