@@ -375,6 +375,8 @@ def cache(
         "to": "DVC remote to fill",
         "scope": "what moves: workspace, heads (of branches and tags), all (history) or store",
         "heal-from": "another DVC remote to look into for what the source and the cache lack",
+        "run-cache": "move DVC's run-cache as well, under the scopes all and store",
+        "layout": "3: also give the workspace's data of DVC 2 names of DVC 3, and write these down",
         "jobs": "objects in flight at once",
         "bwlimit": "most that is read in a second: 50M is 50 MiB",
         "dry-run": "show the plan, by revision and by path, and stop",
@@ -401,6 +403,8 @@ def dvc_migrate(
     json: bool = False,
     heal_from: str = "",
     bwlimit: str = "",
+    run_cache: bool = True,
+    layout: str = "",
 ) -> None:
     """Copy all DVC data to another remote, and prove it.
 
@@ -430,9 +434,15 @@ def dvc_migrate(
         stores = migration.open_stores(ROOT, from_, to, settings.passed)
         stores = migration.with_healers(stores, heal_from, settings.passed)
         stores = migration.paced(stores, bandwidth)
-        planned = migration.plan_migration(
-            stores, scope=scoped, jobs=jobs, progress=recording, sample=sample
+        upgrade = migration.plan_upgrade(stores, wanted=migration.read_layout(layout))
+        runs = migration.read_run_cache(
+            stores, scoped, wanted=run_cache, jobs=jobs, progress=recording
         )
+        planned = migration.plan_migration(
+            stores, scope=scoped, jobs=jobs, progress=recording, sample=sample, also=runs.needed
+        )
+        migration.require_dvc_store(planned, stores)
+        planned = migration.plan_with(planned, runs.part, *upgrade.parts)
         planned = migration.with_estimate(
             planned, stores, trial=dry_run, jobs=jobs, progress=recording
         )
@@ -442,15 +452,26 @@ def dvc_migrate(
         if not json:
             console.show(view.plan_view(planned))
         outcomes = migration.copy_objects(planned, stores, jobs=jobs, progress=recording)
+        copied = migration.copy_runs(runs, stores, jobs=jobs, progress=recording)
+        upgrade = migration.copy_upgraded(upgrade, stores, jobs=jobs, progress=recording)
         result = migration.verify(
             planned, outcomes, stores, jobs=jobs, progress=recording, sample=sample
         )
+        part = migration.verify_runs(
+            runs, copied, stores, jobs=jobs, progress=recording, sample=sample
+        )
+        parts = migration.verify_upgraded(
+            upgrade, stores, jobs=jobs, progress=recording, sample=sample
+        )
+        result = migration.report_with(result, part, *parts)
         console.show_result(result, view.report_view, as_json=json)
         if report:
             write_report(result, Path(report), recording.samples)
         migration.remember_complete(ROOT, stores, result)
+        rewritten = migration.rewrite_files(ROOT, upgrade, result)
         switched = migration.switch_defaults(ROOT, result, shared=switch, local=local)
         if not json:
+            console.show(view.rewritten_view(rewritten))
             console.show(view.switches_view(switched))
 
 
@@ -465,6 +486,7 @@ def dvc_migrate(
         "bwlimit": "most that is read in a second: 50M is 50 MiB",
         "report": "also write the report to this JSON file, inside the workspace",
         "json": JSON,
+        "run-cache": "also read every entry of DVC's run-cache that is there",
     },
 )
 def dvc_verify(
@@ -477,6 +499,7 @@ def dvc_verify(
     bwlimit: str = "",
     report: str = "",
     json: bool = False,
+    run_cache: bool = True,
 ) -> None:
     """Prove that a remote holds what every revision needs.
 
@@ -500,6 +523,8 @@ def dvc_verify(
         store = migration.open_remote(ROOT, remote, read_settings(ROOT).passed)
         store = migration.paced_source(store, bandwidth)
         result = migration.verify_remote(ROOT, store, sample=chosen, jobs=jobs, progress=progress)
+        part = migration.verify_remote_runs(store, wanted=run_cache, jobs=jobs, progress=progress)
+        result = migration.report_with(result, part)
         console.show_result(result, view.report_view, as_json=json)
         if report:
             write_json(Path(report), result.as_json())

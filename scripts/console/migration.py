@@ -13,7 +13,7 @@ from scripts.migration.model import Status
 from scripts.report import bytes_text, count_text, duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Reference, StoredObject
     from scripts.migration.outcome import Report
+    from scripts.migration.parts import Part
     from scripts.migration.plan import Plan, Share
     from scripts.migration.sample import Sample
 
@@ -45,6 +46,7 @@ def plan_view(plan: Plan) -> RenderableType:
     for status, style in _STYLES.items():
         if counts[status.value]:
             _figure(table, counts[status.value], status.value, "see below", style)
+    _part_figures(table, plan.parts)
     rows = [
         (planned.decision.status, planned.item, planned.reason, planned.references)
         for planned in plan.lost
@@ -52,7 +54,7 @@ def plan_view(plan: Plan) -> RenderableType:
     ]
     return Group(
         _plan_verdict(plan), table, *_excluded(plan.excluded), *_losses(rows),
-        *_uncollectable(plan.uncollectable), *_notes(plan.notes),
+        *_part_losses(plan.parts), *_uncollectable(plan.uncollectable), *_notes(plan.notes),
     )  # fmt: skip
 
 
@@ -81,13 +83,14 @@ def report_view(report: Report) -> RenderableType:
     for status, style in _STYLES.items():
         if counts[status.value]:
             _figure(table, counts[status.value], status.value, "see below", style)
+    _part_figures(table, report.parts)
     rows = [
         (outcome.status, outcome.item, outcome.reason, outcome.references)
         for outcome in report.not_intact
     ]
     return Group(
         _report_verdict(report), table, *_sample(report.sample), *_excluded(report.excluded),
-        *_losses(rows),
+        *_losses(rows), *_part_losses(report.parts),
         *_uncollectable(report.uncollectable), *_notes(report.notes),
     )  # fmt: skip
 
@@ -111,6 +114,18 @@ def switch_view(switch: Switch) -> RenderableType:
         note = f".dvc/config.local sets {switch.overridden_by} instead, on this machine only"
         lines.append(Text.assemble(("  NOTE ", "bold yellow"), note))
     return Group(*lines)
+
+
+def rewritten_view(files: Sequence[str]) -> RenderableType:
+    """Return which DVC files have names of DVC 3 now; nothing if none was rewritten."""
+    if not files:
+        return Group()
+    told = f"{count_text(len(files), 'DVC file')} rewritten to names of DVC 3"
+    shown = ", ".join(files[:_MOST_ROWS]) + (" ..." if len(files) > _MOST_ROWS else "")
+    return Group(
+        Text(f"{told}: {shown}", style="bold green"),
+        Text("  `git diff` shows it; to share it: git commit --all", style="dim"),
+    )
 
 
 def switches_view(switches: Iterable[Switch]) -> RenderableType:
@@ -155,6 +170,7 @@ def _report_verdict(report: Report) -> Text:
         told = f"✓ {way}complete, {bytes_text(report.bytes_intact)} proven in {took}"
         return Text(told, style="bold green")
     lost = count_text(len(report.not_intact), "object")
+    lost += "".join(f", {part.told}" for part in report.parts if not part.complete)
     unread = f", {len(report.uncollectable)} unread" if report.uncollectable else ""
     return Text(f"✗ {way}INCOMPLETE, {lost} not intact{unread}, after {took}", style="bold red")
 
@@ -189,6 +205,28 @@ def _losses(
         )
     yield table
     yield from _rest(len(rows))
+
+
+def _part_figures(table: Table, parts: tuple[Part, ...]) -> None:
+    """Add a row for each part that there is anything of."""
+    for part in parts:
+        if any(part.counts.values()):
+            (_, total), *others = part.counts.items()
+            told = (f"{count:,} {kind.replace('_', ' ')}" for kind, count in others if count)
+            _figure(table, total, part.title, ", ".join(told), "" if part.complete else "red")
+
+
+def _part_losses(parts: tuple[Part, ...]) -> Iterable[RenderableType]:
+    for part in parts:
+        if part.losses:
+            table = Table(box=box.SIMPLE_HEAD)
+            for heading in ("", part.title, "why"):
+                table.add_column(heading, overflow="fold")
+            for loss in part.losses[:_MOST_ROWS]:
+                style = _STYLES.get(Status(loss.status), "")
+                table.add_row(Text(loss.status, style=style), Text(loss.name), Text(loss.reason))
+            yield table
+            yield from _rest(len(part.losses))
 
 
 def _uncollectable(lost: tuple[Uncollectable, ...]) -> Iterable[RenderableType]:

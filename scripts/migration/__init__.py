@@ -9,6 +9,9 @@
     report.require_complete()
     switch_default(root, report)                     the last step
 
+What moves beside the objects has the same steps, and becomes a part of plan and report:
+:mod:`~scripts.migration.run_cache`, and names of DVC 3 (:mod:`~scripts.migration.upgrade`).
+
 What holds at any moment, however a run ends:
 
 1. A migration never writes to the source (only :mod:`~scripts.migration.prune`, a command of its
@@ -39,28 +42,38 @@ from scripts.migration.cutover import (
     undo_switch,
 )
 from scripts.migration.estimate import with_estimate
+from scripts.migration.foreign import require_dvc_store
 from scripts.migration.heal import with_healers
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores, open_writable
 from scripts.migration.outcome import Report
 from scripts.migration.pace import paced, paced_source, read_bandwidth
+from scripts.migration.parts import Part, plan_with, report_with
 from scripts.migration.plan import Plan
 from scripts.migration.prune import Pruning, plan_prune, prune_source
 from scripts.migration.record import remember_complete, require_recent
+from scripts.migration.run_cache import RunCache, read_run_cache
+from scripts.migration.run_copy import copy_runs, verify_remote_runs, verify_runs
 from scripts.migration.sample import Sample, read_sample
 from scripts.migration.scope import Scope, read_scope
+from scripts.migration.upgrade import copy_upgraded, plan_upgrade, read_layout, verify_upgraded
+from scripts.migration.upgrade_files import rewrite_files
 from scripts.migration.verify import verify
 
 __all__ = [
     "DEFAULT_JOBS",
+    "Part",
     "Plan",
     "Pruning",
     "Report",
+    "RunCache",
     "Sample",
     "Scope",
     "Stores",
     "Switch",
     "copy_objects",
+    "copy_runs",
+    "copy_upgraded",
     "open_remote",
     "open_stores",
     "open_writable",
@@ -68,18 +81,28 @@ __all__ = [
     "paced_source",
     "plan_migration",
     "plan_prune",
+    "plan_upgrade",
+    "plan_with",
     "prune_source",
     "read_bandwidth",
+    "read_layout",
+    "read_run_cache",
     "read_sample",
     "read_scope",
     "remember_complete",
+    "report_with",
+    "require_dvc_store",
     "require_recent",
     "require_switched",
+    "rewrite_files",
     "switch_default",
     "switch_defaults",
     "undo_switch",
     "verify",
     "verify_remote",
+    "verify_remote_runs",
+    "verify_runs",
+    "verify_upgraded",
     "with_estimate",
     "with_healers",
 ]

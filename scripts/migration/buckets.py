@@ -51,7 +51,7 @@ def open_bucket(
     session = functools.lru_cache(maxsize=1)(lambda: session_for(config, environ))
     if config.get("profile") or environ.get("AWS_PROFILE"):
         session()  # one that is unknown is told now
-    endpoint = config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS)
+    endpoint = endpoint_of(config, environ)
     region = (
         config.get("region")
         or _first(environ, _REGION_KEYS)
@@ -65,7 +65,7 @@ def open_bucket(
         credentials = credentials_for(name, config, environ, session)
         options["credential_provider"] = credentials
     if endpoint:
-        options["endpoint"] = str(endpoint).rstrip("/")
+        options["endpoint"] = endpoint.rstrip("/")
     if config.get("sse"):
         options["server_side_encryption"] = config["sse"]
     if config.get("sse_kms_key_id"):
@@ -75,7 +75,7 @@ def open_bucket(
         prefix=prefix or None,
         region=region,
         virtual_hosted_style_request=not endpoint,
-        client_options=_client_options(str(endpoint or ""), config, environ),
+        client_options=_client_options(endpoint, config, environ),
         retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
         **options,
     )
@@ -139,6 +139,11 @@ def _encryption(config: Mapping[str, Any]) -> dict[str, str]:
     """Return how DVC's configuration wants objects to be encrypted, in botocore's words."""
     told = {"ServerSideEncryption": config.get("sse"), "SSEKMSKeyId": config.get("sse_kms_key_id")}
     return {key: str(value) for key, value in told.items() if value}
+
+
+def endpoint_of(config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return the URL of the server that a remote's bucket is on; empty for that of AWS."""
+    return str(config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS) or "")
 
 
 def _client_options(

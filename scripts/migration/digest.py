@@ -11,6 +11,7 @@ import hashlib
 from typing import Protocol
 
 from scripts.migration.model import Layout, StoredObject
+from scripts.migration.run_entry import RunDigest, RunEntry
 
 _BLOCK_BYTES = 1 << 20
 _PROBE_BYTES = 512
@@ -30,6 +31,8 @@ class Digest(Protocol):
 
 def digest_for(item: StoredObject) -> Digest:
     """Return a fresh digest for the rule by which ``item`` is named."""
+    if isinstance(item, RunEntry):
+        return RunDigest()
     return _LegacyDigest() if item.layout is Layout.LEGACY else _Md5Digest()
 
 

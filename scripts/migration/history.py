@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.migration.scope import Commits, Scope, git_lines, list_commits
 from scripts.migration.trees import TrackedFile, Tree, read_trees
+from scripts.migration.uncommitted import uncommitted_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +46,7 @@ class History:
         is_shallow: Whether this is a clone whose older commits were not fetched.
         older: How many commits the scope leaves out though a ref reaches them.
         unreached: How many commits only a reflog reaches; what they need is not known.
+        uncommitted: DVC files of the workspace that differ from the last commit.
     """
 
     snapshots: tuple[Snapshot, ...] = ()
@@ -52,6 +54,7 @@ class History:
     is_shallow: bool = False
     older: int = 0
     unreached: int = 0
+    uncommitted: tuple[str, ...] = ()
 
 
 def read_history(root: Path, progress: Progress, scope: Scope = Scope.ALL) -> History:
@@ -79,6 +82,7 @@ def read_history(root: Path, progress: Progress, scope: Scope = Scope.ALL) -> Hi
         commits.is_shallow,
         commits.older,
         commits.unreached,
+        uncommitted_files(root),
     )
 
 

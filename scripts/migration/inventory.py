@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SlipwayError
@@ -48,6 +48,7 @@ class Inventory:
             paths of which revisions.
         tips: The revisions at which a branch, a tag, a stash, an experiment or HEAD stands.
         uncollectable: What could not be read. One is enough to make a migration incomplete.
+        excluded_paths: The paths that each verdict keeps out of the plan.
     """
 
     references: Mapping[StoredObject, tuple[Reference, ...]]
@@ -57,6 +58,7 @@ class Inventory:
     elsewhere: Mapping[StoredObject, tuple[Reference, ...]] = field(default_factory=dict)
     tips: frozenset[str] = frozenset()
     uncollectable: tuple[Uncollectable, ...] = ()
+    excluded_paths: Mapping[Verdict, tuple[str, ...]] = field(default_factory=dict)
 
 
 class _Collection:
@@ -156,4 +158,18 @@ def read_inventory(
         excluded=dict(Counter(verdict for _, verdict in found.excluded)),
         pinned=len(found.pinned),
         uncollectable=tuple(found.uncollectable.values()),
+        excluded_paths={
+            verdict: tuple(sorted(path for path, other in found.excluded if other is verdict))
+            for verdict in sorted({verdict for _, verdict in found.excluded}, key=str)
+        },
     )
+
+
+def with_more(
+    inventory: Inventory, more: Mapping[StoredObject, tuple[Reference, ...]]
+) -> Inventory:
+    """Return ``inventory`` and what is needed beside it, by which places."""
+    references = dict(inventory.references)
+    for item, places in more.items():
+        references[item] = (*references.get(item, ()), *places)
+    return replace(inventory, references=references)

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from scripts.migration.scope import Scope
 
 
+_PATHS_TOLD = 3
+
+
 def tell_notes(
     plan: Plan,
     inventory: Inventory,
     history: History | None,
     scope: Scope,
-    *,
-    has_run_cache: bool,
 ) -> tuple[str, ...]:
     """Return the notes of a plan.
 
@@ -28,7 +29,6 @@ def tell_notes(
         inventory: What the revisions need in it.
         history: The revisions that were read; ``None`` if the project is not in git.
         scope: Which revisions count.
-        has_run_cache: Whether a run-cache lies in the source.
     """
     source = plan.source
     notes = _left_out(history, scope)
@@ -37,11 +37,6 @@ def tell_notes(
         f"{plan.target} only."
         for place, count in plan.healed_from.items()
     ]
-    if has_run_cache:
-        notes.append(
-            f"{source} holds a run-cache (runs/), which is not migrated; "
-            "`dvc push --run-cache` moves it."
-        )
     if inventory.pinned:
         notes.append(
             f"{count_text(inventory.pinned, 'output')} set `remote: {source}` themselves: they "
@@ -54,6 +49,13 @@ def _left_out(history: History | None, scope: Scope) -> list[str]:
     if history is None:
         return ["This project is not in git (core.no_scm): there is its workspace only."]
     notes = []
+    if history.uncommitted:
+        first = ", ".join(history.uncommitted[:_PATHS_TOLD])
+        more = " ..." if len(history.uncommitted) > _PATHS_TOLD else ""
+        notes.append(
+            f"Not committed: {count_text(len(history.uncommitted), 'DVC file')} ({first}{more}). "
+            "What the workspace names now moves as well."
+        )
     if history.older:
         notes.append(
             f"Left out by `--scope {scope.value}`: {count_text(history.older, 'commit')} that "

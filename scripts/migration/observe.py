@@ -10,7 +10,7 @@ from scripts.migration.breakdown import break_down
 from scripts.migration.compare import Comparison, size_of
 from scripts.migration.heal import find_healing
 from scripts.migration.history import History, read_history
-from scripts.migration.inventory import read_inventory
+from scripts.migration.inventory import read_inventory, with_more
 from scripts.migration.notes import tell_notes
 from scripts.migration.plan import Action, Decision, Observed, Plan, decide
 from scripts.migration.project import has_history
@@ -23,7 +23,10 @@ from scripts.migration.wanted import Wanted, read_wanted
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scripts.migration.inventory import Inventory
+    from scripts.migration.model import Reference, StoredObject
     from scripts.migration.opening import Stores
     from scripts.progress import Progress
 
@@ -37,6 +40,7 @@ def plan_migration(
     jobs: int = DEFAULT_JOBS,
     progress: Progress | None = None,
     sample: Sample = EVIDENCE,
+    also: Mapping[StoredObject, tuple[Reference, ...]] | None = None,
 ) -> Plan:
     """Find out what the revisions need, what the target provably holds, and what is to be done.
 
@@ -46,6 +50,7 @@ def plan_migration(
         jobs: How many objects are read at once (directory lists, read-backs of the target).
         progress: Where to tell what is going on.
         sample: What of the target is read back although its listing proves it.
+        also: What is needed beside what the revisions need, and where it is used.
 
     Raises:
         StoreError: A remote cannot be listed.
@@ -59,11 +64,10 @@ def plan_migration(
         stores.root, stores.source.name, progress, history=history or History()
     )
     plan = plan_objects(
-        stores, inventory, started_s,
+        stores, with_more(inventory, also or {}), started_s,
         everything=scope is Scope.STORE, jobs=jobs, progress=progress, sample=sample,
     )  # fmt: skip
-    has_run_cache = stores.source.holds_run_cache()
-    notes = tell_notes(plan, inventory, history, scope, has_run_cache=has_run_cache)
+    notes = tell_notes(plan, inventory, history, scope)
     return replace(plan, notes=notes)
 
 
@@ -119,6 +123,9 @@ def plan_objects(
         uncollectable=inventory.uncollectable,
         pinned=inventory.pinned,
         started_s=started_s,
+        excluded_paths={
+            verdict.value: paths for verdict, paths in inventory.excluded_paths.items()
+        },
     )  # fmt: skip
     return break_down(plan, inventory.tips)
 

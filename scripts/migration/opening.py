@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SettingsError
-from scripts.migration.buckets import open_bucket
+from scripts.migration.buckets import endpoint_of, open_bucket
+from scripts.migration.places import refuse_overlap
 from scripts.migration.project import read_config, remote_config
 from scripts.migration.store import ReadOnly, Source, Store
 from scripts.migration.stores.disk import DiskStore
@@ -54,7 +55,7 @@ def open_stores(
     environ = {**os.environ, **(passed or {})}
     config = read_config(root)
     configs = [remote_config(config, name) for name in (source, target)]
-    _refuse_overlap((source, target), (_place(configs[0]), _place(configs[1])))
+    refuse_overlap((source, target), (configs[0], configs[1]), endpoint_of({}, environ))
     read_from = _open(source.lower(), configs[0], environ, may_be_new=False)
     return Stores(
         root, ReadOnly(read_from), _open(target.lower(), configs[1], environ, may_be_new=True)
@@ -110,25 +111,3 @@ def _unsupported(name: str, why: str) -> SettingsError:
         f"The DVC remote '{name}' cannot be used: {why}.",
         hint="Supported are directories and s3:// buckets.",
     )
-
-
-def _refuse_overlap(names: tuple[str, str], places: tuple[str, str]) -> None:
-    hint = "Name two different remotes; `dvc remote list` shows them."
-    if names[0].lower() == names[1].lower():
-        raise SettingsError(f"Source and target are the same remote '{names[0]}'.", hint=hint)
-    first, second = (f"{place}/" for place in places)
-    if first == second:
-        raise SettingsError(f"'{names[0]}' and '{names[1]}' are the same place.", hint=hint)
-    if first.startswith(second) or second.startswith(first):
-        raise SettingsError(
-            f"'{names[0]}' and '{names[1]}' overlap: one lies in the other.", hint=hint
-        )
-
-
-def _place(config: Mapping[str, Any]) -> str:
-    """Return what two remotes share if and only if they are one place."""
-    url = str(config["url"])
-    if "://" in url and not url.startswith("file://"):
-        endpoint = str(config.get("endpointurl", "")).rstrip("/")
-        return f"{endpoint} {url.rstrip('/')}"
-    return os.path.realpath(url.removeprefix("file://"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Reference
+    from scripts.migration.parts import Part
     from scripts.migration.plan import Share
     from scripts.migration.table import Ledger, Position
 
@@ -82,6 +83,7 @@ class Report:
         revisions: How many revisions were read, the workspace among them.
         elapsed_s: From the first look to the last, in seconds.
         sample: What was read back although the listing proved it.
+        parts: What moved beside the objects.
     """
 
     source: str
@@ -94,6 +96,7 @@ class Report:
     revisions: int = 0
     elapsed_s: float = 0.0
     sample: Sample = EVIDENCE
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         for result in self.outcomes.counts:
@@ -129,7 +132,8 @@ class Report:
     @property
     def complete(self) -> bool:
         """Whether every object of every revision is proven to be in the target."""
-        return not self.uncollectable and all(kind.is_intact for kind in self.outcomes.counts)
+        whole = not self.uncollectable and all(part.complete for part in self.parts)
+        return whole and all(kind.is_intact for kind in self.outcomes.counts)
 
     @cached_property
     def not_intact(self) -> tuple[Outcome, ...]:
@@ -195,6 +199,7 @@ class Report:
             "not_intact": [_outcome_json(outcome) for outcome in self.not_intact],
             "repaired": [_outcome_json(outcome) for outcome in self.repaired],
             "by_revision": [asdict(share) for share in self.by_revision],
+            **{part.name: part.as_json() for part in self.parts},
         }
 
     def require_complete(self) -> None:
@@ -208,6 +213,7 @@ class Report:
         counts = self.counts
         found = [f"{counts[name]} {name}" for name in ("corrupt", "missing", "failed")]
         found.append(f"{len(self.uncollectable)} uncollectable")
+        found += [part.told for part in self.parts]
         told = ", ".join(text for text in found if not text.startswith("0 "))
         if not self.source:
             raise MigrationIncomplete(

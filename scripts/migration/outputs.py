@@ -148,7 +148,7 @@ class Reader:
             return FileVersion(path, failure=reason_of(error))
 
     def _outputs(self, index: Any) -> tuple[Output, ...]:  # noqa: ANN401
-        return tuple(_as_output(output, self._source) for output in index.outs)
+        return tuple(as_output(output, self._source) for output in index.outs)
 
     def _inside(self, path: str) -> str:
         # DVC tells paths relative to where this process happens to stand.
@@ -171,7 +171,8 @@ def _versions(snapshot: Snapshot) -> Iterator[tuple[str, ...]]:
 _PASSING_OVER = (".dvcignore", "/.dvc/config")
 
 
-def _as_output(output: Any, source: str) -> Output:  # noqa: ANN401  dvc ships no types
+def as_output(output: Any, source: str) -> Output:  # noqa: ANN401  dvc ships no types
+    """Return what an output needs in the remote ``source``, or why it needs nothing there."""
     path = "/".join(output.index_key[1]) if output.is_in_repo else str(output)
     verdict = _verdict(output, source)
     if verdict is not None:

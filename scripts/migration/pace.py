@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.model import Evidence, Layout, Location, StoredObject
     from scripts.migration.opening import Stores
+    from scripts.migration.run_entry import RunEntry
     from scripts.migration.store import Source, Store
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?(?:/s)?", re.IGNORECASE)
@@ -196,9 +197,15 @@ class PacedSource:
                 self._bandwidth.take(len(chunk))
                 yield chunk
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return self._source.holds_run_cache()
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache."""
+        with self._gate.watching():
+            yield from self._source.list_runs()
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        with self._gate.watching():
+            yield from self._source.list_top()
 
 
 class PacedStore(PacedSource):

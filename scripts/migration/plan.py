@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scripts.migration.directories import Opened
     from scripts.migration.inventory import Uncollectable
     from scripts.migration.model import Reference, StoredObject
+    from scripts.migration.parts import Part
     from scripts.migration.table import Ledger, Position
 
 SCHEMA_VERSION = 1
@@ -117,6 +118,8 @@ class Plan:
         by_revision: The share of each revision at which a ref stands, and of the workspace.
         by_path: The share of each output.
         started_s: When observing began, on the monotonic clock, in seconds.
+        parts: What moves beside the objects.
+        excluded_paths: Which outputs are rightly not in the source, by verdict.
         estimate: How long its copying will take; ``None`` where nothing tells.
     """
 
@@ -132,6 +135,8 @@ class Plan:
     by_revision: tuple[Share, ...] = ()
     by_path: tuple[Share, ...] = ()
     started_s: float = 0.0
+    parts: tuple[Part, ...] = ()
+    excluded_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     estimate: Estimate | None = None
 
     @cached_property
@@ -176,7 +181,8 @@ class Plan:
     @property
     def can_complete(self) -> bool:
         """Whether nothing is known yet that keeps the migration from being complete."""
-        return not self.uncollectable and all(kind.status is None for kind in self.kinds)
+        whole = not self.uncollectable and all(part.complete for part in self.parts)
+        return whole and all(kind.status is None for kind in self.kinds)
 
     @cached_property
     def bytes_to_copy(self) -> int:
@@ -219,12 +225,14 @@ class Plan:
             "healed_from": self.healed_from,
             "revisions": self.revisions,
             "excluded": dict(self.excluded),
+            "excluded_paths": {name: list(paths) for name, paths in self.excluded_paths.items()},
             "notes": list(self.notes),
             "uncollectable": [asdict(lost) for lost in self.uncollectable],
             "lost": [_planned_json(entry) for entry in self.lost],
             "to_repair": [_planned_json(entry) for entry in self.to_repair],
             "by_revision": [asdict(share) for share in self.by_revision],
             "by_path": [asdict(share) for share in self.by_path],
+            **{part.name: part.as_json() for part in self.parts},
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SettingsError, ToolError
@@ -135,9 +136,11 @@ def remote_config(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
     known = ", ".join(sorted(config["remote"])) or "none"
     if name.lower() not in config["remote"]:
+        nearest = get_close_matches(name.lower(), config["remote"], n=1)
+        meant = f"Did you mean '{nearest[0]}'? " if nearest else ""
         raise SettingsError(
             f"There is no DVC remote '{name}'.",
-            hint=f"Known remotes: {known}. `dvc remote add` or `./inv dvc-init` adds one.",
+            hint=f"{meant}Known remotes: {known}. `dvc remote add` or `./inv dvc-init` adds one.",
         )
     try:
         resolved: Mapping[str, Any] = get_fs_config(config, name=name)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from scripts.migration.model import Evidence, Layout, Location, ServerCopy, StoredObject
+    from scripts.migration.run_entry import RunEntry
 
 CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
@@ -84,8 +85,14 @@ class Source(Protocol):
             ObjectMissing: There is no such object. It may be raised by the first ``next``.
         """
 
-    def holds_run_cache(self) -> bool:
-        """Return whether DVC's run-cache (``runs/``) lies beside the objects."""
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of DVC's run-cache (``runs/``), as objects are listed.
+
+        A place that is not there has none. Entries are read and published as objects are.
+        """
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top of the place, whatever they are; directories end in ``/``."""
 
 
 class Store(Source, Protocol):
@@ -153,8 +160,8 @@ class ReadOnly:
     """The reading half of a store, and nothing else of it."""
 
     __slots__ = (
-        "_holds_run_cache", "_layouts", "_list_objects", "_list_shard", "_location", "_name",
-        "_place", "_read",
+        "_layouts", "_list_objects", "_list_runs", "_list_shard", "_list_top", "_location",
+        "_name", "_place", "_read",
     )  # fmt: skip
 
     def __init__(self, store: Source) -> None:
@@ -165,7 +172,8 @@ class ReadOnly:
         self._layouts = store.layouts
         self._list_shard = store.list_shard
         self._read = store.read
-        self._holds_run_cache = store.holds_run_cache
+        self._list_runs = store.list_runs
+        self._list_top = store.list_top
 
     @property
     def name(self) -> str:
@@ -200,6 +208,10 @@ class ReadOnly:
         """Yield the bytes of ``item``; see :meth:`Source.read`."""
         return self._read(item)
 
-    def holds_run_cache(self) -> bool:
-        """Return whether the run-cache lies beside the objects."""
-        return self._holds_run_cache()
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache; see :meth:`Source.list_runs`."""
+        return self._list_runs()
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top; see :meth:`Source.list_top`."""
+        return self._list_top()

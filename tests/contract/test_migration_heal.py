@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.migration.model import Layout, StoredObject
+    from scripts.migration.run_entry import RunEntry
 
 A, PART = b"a of v1\n", b"a part\n"
 
@@ -194,8 +195,11 @@ class Untouched:
     def read(self, item: StoredObject) -> Iterator[bytes]:
         raise AssertionError(f"{item.key} was read")
 
-    def holds_run_cache(self) -> bool:
-        raise AssertionError("it was asked")
+    def list_runs(self) -> Iterator[RunEntry]:
+        raise AssertionError("its run-cache was listed")
+
+    def list_top(self) -> Iterator[str]:
+        raise AssertionError("its names were listed")
 
 
 def test_nothing_is_looked_into_while_the_source_is_whole(project: Project) -> None:

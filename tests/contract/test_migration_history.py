@@ -102,7 +102,7 @@ def test_each_commit_has_the_outputs_that_dvc_reads_there(tmp_path: Path, place:
     history = read_history(project.root, SilentProgress())
     assert len(history.snapshots) >= 11
     with Repo(str(project.root)) as repo:
-        reader = Reader(repo, "hdd")
+        reader = Reader(lambda: repo, "hdd")
         for snapshot in history.snapshots:
             if not snapshot.files:
                 continue

@@ -242,15 +242,6 @@ def test_a_shallow_clone_is_not_taken_for_the_whole_history(
     assert "shallow" in lost.reason
 
 
-def test_the_run_cache_is_not_moved_and_the_plan_says_so(project: Project) -> None:
-    remotes(project, {"copy": {"url": "../../copy"}})
-    stores = open_stores(project.root, "hdd", "copy")
-    (project.hdd / "runs").mkdir()
-    assert "run-cache" in plan_migration(stores).notes[0]
-    (project.hdd / "runs").rmdir()
-    assert plan_migration(stores).notes == ()
-
-
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [

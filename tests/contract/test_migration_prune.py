@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import uuid
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -27,6 +25,7 @@ from scripts.migration import (
 )
 from tests.contract import s3_server
 from tests.contract.dvc_projects import WHO, Project, key_of, make_history, md5, snapshot, use_s3
+from tests.contract.s3_gate import gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,16 +94,16 @@ def test_one_bucket_under_two_addresses_loses_nothing(project: Project, bucket: 
     assert verify(plan, copy_objects(plan, stores, jobs=8), stores).complete
     config = project.root / ".dvc/config"
     section = config.read_text().split("['remote \"s3\"']")[1]
-    host = urlsplit(s3_server.endpoint()).hostname or ""
-    other = section.replace(host, socket.gethostbyname(host) if host[0].isalpha() else "localhost")
-    assert other != section
-    config.write_text(f"{config.read_text()}['remote \"twin\"']{other}")
-    local = project.root / ".dvc/config.local"
-    local.write_text(local.read_text() + local.read_text().replace('"s3"', '"twin"'))
-    twins = open_stores(project.root, "twin", "s3")
-    before = s3_server.keys(bucket)
-    pruning = plan_prune(plan_migration(twins), twins)
-    with pytest.raises(SettingsError, match="one place by two names"):
-        prune_source(pruning, open_writable(project.root, "twin"), twins.target)
-    assert s3_server.keys(bucket) == before
-    assert verify_remote(project.root, twins.target).complete
+    with gate() as address:
+        other = section.replace(s3_server.endpoint(), address)
+        assert other != section
+        config.write_text(f"{config.read_text()}['remote \"twin\"']{other}")
+        local = project.root / ".dvc/config.local"
+        local.write_text(local.read_text() + local.read_text().replace('"s3"', '"twin"'))
+        twins = open_stores(project.root, "twin", "s3")
+        before = s3_server.keys(bucket)
+        pruning = plan_prune(plan_migration(twins), twins)
+        with pytest.raises(SettingsError, match="one place by two names"):
+            prune_source(pruning, open_writable(project.root, "twin"), twins.target)
+        assert s3_server.keys(bucket) == before
+        assert verify_remote(project.root, twins.target).complete

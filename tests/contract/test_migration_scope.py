@@ -86,6 +86,8 @@ def test_what_a_scope_leaves_out_is_counted(project: Project) -> None:
     everything = len(list_commits(project.root, Scope.ALL).trees)
     heads = list_commits(project.root, Scope.HEADS)
     assert (len(heads.trees), heads.older) == (4, everything - 4)
+    project.commit("workspace")
+    everything += 1
     (note,) = planned(project, Scope.WORKSPACE).notes
     assert f"`--scope workspace`: {everything} commits" in note
     assert planned(project, Scope.ALL).notes == ()

@@ -8,7 +8,7 @@ import pytest
 from dvc.repo import Repo
 
 from scripts.errors import SettingsError
-from scripts.migration import open_stores
+from scripts.migration import open_stores, plan_migration
 from scripts.migration.inventory import Inventory, read_inventory
 from scripts.migration.outputs import Verdict
 from scripts.progress import SilentProgress
@@ -92,6 +92,48 @@ def test_outputs_of_a_pipeline(project: Project) -> None:
         Verdict.OTHER_REMOTE: 1,
         Verdict.NOT_HASHED: 1,
     }
+
+
+def test_the_plan_tells_programs_which_output_has_which_verdict(project: Project) -> None:
+    project.write("in.txt", "in\n")
+    project.write("dvc.yaml", PIPELINE)
+    project.write("kept.txt.dvc", f"outs:\n- md5: {md5(b'k')}\n  path: k\n  hash: md5\n")
+    with Repo(str(project.root)) as repo:
+        repo.reproduce(["others"])
+    add_version_aware(project)
+    told = plan_migration(open_stores(project.root, "hdd", "third")).as_json()
+    assert told["excluded_paths"] == {
+        "push: false": ["unpushed.txt"],
+        "cache: false": ["uncached.txt"],
+        "kept in another remote": ["third.txt"],
+        "kept as files in a version-aware remote": ["a-file", "directory"],
+        "never run or added, so there is no data yet": ["frozen.txt", "kept.txt", "never.txt"],
+    }
+    assert told["excluded"] == {name: len(paths) for name, paths in told["excluded_paths"].items()}
+    assert [share["name"] for share in told["by_path"]] == ["k", "persistent.txt"]
+
+
+def add_version_aware(project: Project) -> None:
+    """What `dvc push` writes down when a remote is version-aware: DVC keeps no objects there."""
+    entry = f"    md5: {md5(b'x')}\n    size: 1\n    version_id: v1\n"
+    project.write(
+        "directory.dvc",
+        f"outs:\n- hash: md5\n  path: directory\n  files:\n  - relpath: x\n{entry}",
+    )
+    cloud = f"    s3:\n      etag: {md5(b'x')}\n      version_id: v1\n"
+    project.write(
+        "a-file.dvc",
+        f"outs:\n- hash: md5\n  md5: {md5(b'x')}\n  size: 1\n  path: a-file\n  cloud:\n{cloud}",
+    )
+
+
+def test_what_a_version_aware_remote_keeps_is_held_by_the_cache_alone(project: Project) -> None:
+    add_version_aware(project)
+    found = read(project)
+    assert found.references == {}
+    assert found.uncollectable == ()
+    assert found.excluded == {Verdict.CLOUD_VERSIONED: 2}
+    assert {item.key for item in found.elsewhere} == {key("x")}
 
 
 def test_imports_from_repositories_stay_there_and_imports_from_places_move(

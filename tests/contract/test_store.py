@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import botocore.session
 import pytest
+from dvc.utils import dict_sha256
 
 from scripts.errors import AccessDenied, Corrupted, ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.model import SHARDS, Evidence, Layout, Proof, Status, StoredObject
 from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES, Store
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
@@ -154,7 +156,33 @@ def test_what_is_no_object_is_not_listed(world: World) -> None:
     ):
         world.plant(key, b"x")
     assert list(world.store.list_objects()) == []
-    assert world.store.holds_run_cache()
+
+
+def test_the_run_cache_is_listed_apart_and_kept_as_objects_are(world: World) -> None:
+    stage, name = "ab" + "1" * 62, "cd" + "2" * 62
+    for other in (f"runs/cd/{stage}/{name}", f"runs/ab/{stage}/short", "runs/x", f"runs/ab/{name}"):
+        world.plant(other, b"x")
+    assert list(world.store.list_runs()) == []
+    right = b"cmd: x\n"
+    said = dict_sha256({"cmd": "x"})
+    entry = RunEntry(f"{stage}/{said}", Layout.LEGACY, len(right))
+    assert entry == run_at(f"runs/ab/{stage}/{said}", len(right))
+    assert world.store.publish(entry, [right], replace=False) is not Evidence.NONE
+    world.plant(entry.key, b"wrong")
+    world.store.publish(entry, [right], replace=True)
+    (listed,) = world.store.list_runs()
+    assert (listed.key, listed.size_bytes) == (entry.key, len(right))
+    assert listed.checksum in {None, hashlib.md5(right, usedforsecurity=False).hexdigest()}
+    assert b"".join(world.store.read(listed)) == right
+    assert list(world.store.list_objects()) == []
+    assert world.leftovers() == []
+
+
+def test_the_names_at_the_top_are_told_whatever_they_are(world: World) -> None:
+    assert list(world.store.list_top()) == []
+    for key in ("b.txt", "images/1.png", "images/2.png"):
+        world.plant(key, b"x")
+    assert sorted(world.store.list_top()) == ["b.txt", "images/"]
 
 
 def test_the_shards_together_are_all_that_is_listed_each_object_in_its_own(world: World) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from scripts.console.migration import (
     dry_run_view,
     plan_view,
     report_view,
+    rewritten_view,
     switch_view,
     switches_view,
     undone_view,
 )
+from scripts.errors import MigrationIncomplete
 from scripts.migration.cutover import LOCAL, Switch
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
+from scripts.migration.parts import Loss, Part
 from scripts.migration.plan import Action, Decision, PlannedObject, Share
 from tests.tables import drawn, plan_of, report_of
 
@@ -94,3 +101,30 @@ def test_a_dry_run_tells_what_loses_something_first() -> None:
     assert "[a]" in text
     many = tuple(Share(f"p{number}", *[0] * 7) for number in range(25))
     assert "and 5 more: `--json` names all" in drawn(dry_run_view(plan_of(by_path=many)))
+
+
+def test_what_stands_beside_the_objects_has_a_line_and_its_losses() -> None:
+    lost = Loss("runs/ab/x", "corrupt", "it says something else")
+    counts = {"planned": 3, "present": 1, "to_copy": 1, "corrupt": 1, "missing": 0}
+    parts = (Part("run_cache", "run-cache entries", counts, (lost,)), Part("empty", "nothing"))
+    told = drawn(plan_view(plan_of(parts=parts)))
+    assert re.search(r"3 +run-cache entries +1 present, 1 to copy, 1 corrupt", told)
+    assert "runs/ab/x" in told
+    assert "cannot become complete" in told
+    report = report_of(parts=parts)
+    told = drawn(report_view(report))
+    assert "INCOMPLETE, 0 objects, 1 of the run-cache entries not intact" in told
+    assert "it says something else" in told
+    assert not report.complete
+    assert report.as_json()["run_cache"]["not_intact"] == [
+        {"name": "runs/ab/x", "status": "corrupt", "reason": "it says something else"}
+    ]
+    with pytest.raises(MigrationIncomplete, match=r": 1 of the run-cache entries\."):
+        report.require_complete()
+
+
+def test_files_that_got_new_names_are_named() -> None:
+    told = drawn(rewritten_view(("a.dvc", "dvc.lock")))
+    assert "2 DVC files rewritten to names of DVC 3: a.dvc, dvc.lock" in told
+    assert "git commit" in told
+    assert drawn(rewritten_view(())).strip() == ""

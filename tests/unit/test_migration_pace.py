@@ -310,4 +310,6 @@ def test_a_paced_source_lists_what_the_source_does() -> None:
     assert list(source.list_objects()) == list(store.list_objects())
     assert source.layouts() == store.layouts()
     assert list(source.list_shard(items[0].shard)) == list(store.list_shard(items[0].shard))
-    assert not source.holds_run_cache()
+    store.contents["runs/ab/" + "ab" * 32 + "/" + "cd" * 32] = b"cmd: x"
+    assert list(source.list_runs()) == list(store.list_runs()) != []
+    assert list(source.list_top()) == list(store.list_top()) == ["files/", "runs/"]

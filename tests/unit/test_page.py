@@ -8,6 +8,7 @@ from scripts.console.page import draw_throughput, render_page
 from scripts.console.recording import MOST_SAMPLES, Recording
 from scripts.migration.inventory import Uncollectable
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
+from scripts.migration.parts import Loss, Part
 from scripts.migration.plan import Share
 from scripts.progress import SilentProgress
 from tests.tables import report_of
@@ -91,3 +92,14 @@ def test_a_recording_counts_bytes_and_stays_small(monkeypatch: pytest.MonkeyPatc
     assert len(recording.samples) <= MOST_SAMPLES + 1
     moments = [moment for moment, _ in recording.samples]
     assert moments == sorted(moments)
+
+
+def test_what_stands_beside_the_objects_is_on_the_page() -> None:
+    lost = Loss("runs/ab/<x>", "corrupt", "it says something else")
+    part = Part(
+        "run_cache", "run-cache entries", {"planned": 3, "intact": 2, "corrupt": 1}, (lost,)
+    )
+    page = render_page(report_of(INTACT, parts=(part, Part("none", "nothing"))), ())
+    for told in ("incomplete", "run-cache entries", "runs/ab/&lt;x&gt;", "it says something else"):
+        assert told in page
+    assert "nothing</h2>" not in page

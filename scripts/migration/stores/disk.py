@@ -23,6 +23,7 @@ from scripts.migration.model import (
     StoredObject,
     object_at,
 )
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.incoming import (
     INCOMING,
@@ -167,9 +168,22 @@ class DiskStore:
             finally:
                 os.close(descriptor)
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return (self._root / "runs").is_dir()
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache, without a checksum."""
+        with self._translated("runs"):
+            for shard in _names(self._root / "runs"):
+                for stage in _names(self._root / "runs" / shard):
+                    for name in _names(self._root / "runs" / shard / stage):
+                        entry = run_at(f"runs/{shard}/{stage}/{name}")
+                        path = self._root / "runs" / shard / stage / name
+                        if entry is not None and path.is_file():
+                            yield RunEntry(entry.oid, entry.layout, path.stat().st_size)
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        with self._translated(""):
+            for name in _names(self._root):
+                yield f"{name}/" if (self._root / name).is_dir() else name
 
     def publish(
         self,
@@ -222,7 +236,7 @@ class DiskStore:
         batch = self._batch()
         with self._translated(item.key):
             self._make_root()
-            descriptor, temporary = self._incoming.make_file(item.oid)
+            descriptor, temporary = self._incoming.make_file(item.oid.rpartition("/")[2])
         is_kept = False
         try:
             with self._translated(item.key):
@@ -283,7 +297,8 @@ class DiskStore:
                     _make_directory(Path(directory))
                     directories.add(directory)
                 os.replace(temporary, final)  # noqa: PTH105
-                self._seen.remember(item, os.stat(final).st_ctime_ns)  # noqa: PTH116
+                if item.md5:  # an entry of the run-cache has none
+                    self._seen.remember(item, os.stat(final).st_ctime_ns)  # noqa: PTH116
         with self._translated(""):
             for directory in directories:
                 sync_directory(Path(directory))

@@ -16,6 +16,7 @@ from scripts.migration.model import (
     StoredObject,
     object_at,
 )
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 
 if TYPE_CHECKING:
@@ -66,9 +67,22 @@ class MemoryStore:
         for start in range(0, len(content), CHUNK_BYTES):
             yield content[start : start + CHUNK_BYTES]
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return any(key.startswith("runs/") for key in self.contents)
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache."""
+        with self._lock:
+            listed = sorted(self.contents.items())
+        for key, content in listed:
+            entry = run_at(
+                key, len(content), hashlib.md5(content, usedforsecurity=False).hexdigest()
+            )
+            if entry is not None:
+                yield entry
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        with self._lock:
+            parts = [key.partition("/") for key in sorted(self.contents)]
+        yield from dict.fromkeys(f"{top}{slash}" for top, slash, _ in parts)
 
     def publish(
         self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True

@@ -20,6 +20,7 @@ from scripts.migration.model import (
     object_at,
 )
 from scripts.migration.overlap import LARGE_BYTES, in_order
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.multipart import Composite
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
@@ -162,9 +163,23 @@ class S3Store:
         steps = [partial(fetch, start) for start in range(0, size_bytes, CHUNK_BYTES)]
         yield from in_order(steps, is_worth_it=size_bytes >= LARGE_BYTES)
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return "runs" in self._prefixes_below(None)
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache; its checksum where the ETag tells it."""
+        for meta in self._list("runs"):
+            etag = (meta["e_tag"] or "").strip('"')
+            checksum = etag if _PLAIN_ETAG.fullmatch(etag) else None
+            entry = run_at(meta["path"], meta["size"], checksum)
+            if entry is not None:
+                yield entry
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        import obstore  # noqa: PLC0415
+
+        with translated(self.place, self.name):
+            listed = obstore.list_with_delimiter(self._bucket, None)
+        yield from (f"{prefix}/" for prefix in listed["common_prefixes"])
+        yield from (meta["path"] for meta in listed["objects"])
 
     def publish(
         self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True

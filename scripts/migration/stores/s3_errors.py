@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _DENIED_CODES = {
-    "AccessDenied",
     "AllAccessDisabled",
     "ExpiredToken",
     "InvalidAccessKeyId",
@@ -123,6 +122,12 @@ def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  
             hint=f"Set it: `dvc remote modify {name} region REGION`.",
         )
     denied = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
+    if code == "AccessDenied":
+        return AccessDenied(
+            f"{what}: the store does not allow this to these credentials ({told}).",
+            hint="They need the right to list and read objects in a source, to write them in a "
+            "target, and to delete them where `dvc-prune-source` shall.",
+        )
     if isinstance(error, denied) or code in _DENIED_CODES or status in {"401", "403"}:
         return AccessDenied(
             f"{what}: the store refuses the credentials ({told}).",
