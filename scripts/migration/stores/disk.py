@@ -163,8 +163,7 @@ class DiskStore:
         with self._translated(item.key):
             descriptor = os.open(f"{self._root}/{item.key}", os.O_RDONLY | os.O_CLOEXEC)
             try:
-                while chunk := os.read(descriptor, CHUNK_BYTES):
-                    yield chunk
+                yield from _pieces(descriptor)
             finally:
                 os.close(descriptor)
 
@@ -370,9 +369,20 @@ def _copy_in_kernel(source: int, target: int) -> None:
 def _reads_right(descriptor: int, item: StoredObject) -> bool:
     digest = digest_for(item)
     os.lseek(descriptor, 0, os.SEEK_SET)
-    while chunk := os.read(descriptor, CHUNK_BYTES):
-        digest.update(chunk)
+    for piece in _pieces(descriptor):
+        digest.update(piece)
     return digest.matches(item)
+
+
+def _pieces(descriptor: int) -> Iterator[bytes]:
+    """Yield what is in a file, up to its end as it is when that is reached.
+
+    No piece asks for much more room than it needs: for a small object that costs more than reading.
+    """
+    left_bytes = os.fstat(descriptor).st_size
+    while piece := os.read(descriptor, min(max(left_bytes, 0) + 1, CHUNK_BYTES)):
+        left_bytes -= len(piece)
+        yield piece
 
 
 def _make_directory(directory: Path) -> None:
