@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SettingsError
 from scripts.migration.buckets import endpoint_of, open_bucket
+from scripts.migration.filesystems import open_filesystem
 from scripts.migration.places import refuse_overlap
 from scripts.migration.project import read_config, remote_config
 from scripts.migration.store import ReadOnly, Source, Store
@@ -16,7 +17,6 @@ from scripts.migration.stores.disk import DiskStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
 
 @dataclass(frozen=True)
 class Stores:
@@ -98,16 +98,13 @@ def _open(
     scheme = url.split("://", 1)[0] if "://" in url else "directory"
     for option in ("version_aware", "worktree"):
         if config.get(option):
-            raise _unsupported(name, f"it is set {option}, so it holds files, not DVC objects")
+            raise SettingsError(
+                f"The DVC remote '{name}' cannot be used: it is set {option}, so it holds files, "
+                "not DVC objects.",
+                hint="Name a remote that holds objects; `dvc remote list` shows all.",
+            )
     if scheme in {"directory", "file"}:
         return DiskStore(name, Path(url.removeprefix("file://")), may_be_new=may_be_new)
     if scheme == "s3":
         return open_bucket(name, url, config, environ)
-    raise _unsupported(name, f"{scheme}:// is not supported yet")
-
-
-def _unsupported(name: str, why: str) -> SettingsError:
-    return SettingsError(
-        f"The DVC remote '{name}' cannot be used: {why}.",
-        hint="Supported are directories and s3:// buckets.",
-    )
+    return open_filesystem(name, url, config, may_be_new=may_be_new)

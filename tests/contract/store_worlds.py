@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import random
 import uuid
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from obstore.store import S3Store as Bucket
 
+from scripts.migration.filesystems import open_filesystem
 from scripts.migration.model import Layout, Location, StoredObject
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.migration.store import Store
-
+    
 
 class World(Protocol):
     """A store, and a way to look behind its back."""
@@ -73,6 +74,19 @@ class DiskWorld:
         return [key for key in self.keys() if key.startswith(".slipway")]
 
 
+class FilesystemWorld(DiskWorld):
+    """A directory that a server serves, through DVC's filesystem for such servers."""
+
+    def __init__(self, directory: Path, config: dict[str, Any]) -> None:
+        super().__init__(directory)
+        self.config = config
+        self.store = self.again()
+
+    def again(self, *, may_be_new: bool = False) -> Store:
+        """The same place, as another run sees it."""
+        return open_filesystem("there", str(self.config["url"]), self.config, may_be_new=may_be_new)
+
+
 class S3World:
     def __init__(self, bucket: str) -> None:
         self.bucket = bucket
@@ -96,7 +110,9 @@ class S3World:
         uploads = Uploads(self.bucket, self.prefix, s3_server.client)
         copies = ServerCopies("s3", self.location, s3_server.client)
         place = f"s3://{self.bucket}/{self.prefix}"
-        return S3Store("s3", place, self.client, uploads, copies=copies, location=self.location)
+        return S3Store(
+            "s3", place, self.client, uploads, copies=copies, location=self.location, 
+        )
 
     def plant(self, key: str, content: bytes) -> None:
         s3_server.client().put_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}", Body=content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -12,6 +13,7 @@ import pytest
 from dvc.utils import dict_sha256
 
 from scripts.errors import AccessDenied, Corrupted, ObjectMissing, StoreError, StoreUnavailable
+from scripts.migration.filesystems import open_filesystem
 from scripts.migration.model import SHARDS, Evidence, Layout, Proof, Status, StoredObject
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.run_entry import RunEntry, run_at
@@ -23,9 +25,10 @@ from scripts.migration.stores.uploads import Uploads
 from scripts.migration.transfer import copy_object, copy_or_tell
 from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress
-from tests.contract import s3_server
+from tests.contract import s3_server, sftp_server
 from tests.contract.store_worlds import (
     DiskWorld,
+    FilesystemWorld,
     MemoryWorld,
     S3World,
     World,
@@ -47,8 +50,19 @@ def bucket() -> Iterator[str]:
         yield name
 
 
-@pytest.fixture(params=["memory", "disk", pytest.param("s3", marks=pytest.mark.needs("s3"))])
+@pytest.fixture(scope="module")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    directory = tmp_path_factory.mktemp("sftp")
+    with sftp_server.serving(directory) as port:
+        yield port, directory
+
+
+@pytest.fixture(params=["memory", "disk", "ssh", pytest.param("s3", marks=pytest.mark.needs("s3"))])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    if request.param == "ssh":
+        port, directory = request.getfixturevalue("sftp")
+        path = uuid.uuid4().hex
+        return FilesystemWorld(directory / path, sftp_server.remote(port, path))
     if request.param == "memory":
         return MemoryWorld()
     if request.param == "disk":
@@ -56,9 +70,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     return S3World(request.getfixturevalue("bucket"))
 
 
-@pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.needs("s3"))])
+@pytest.fixture(params=["disk", "ssh", pytest.param("s3", marks=pytest.mark.needs("s3"))])
 def nowhere(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """A store whose place is not there."""
+    if request.param == "ssh":
+        config = sftp_server.remote(request.getfixturevalue("sftp")[0], "not/there")
+        return open_filesystem("ssh", config["url"], config, may_be_new=False)
     if request.param == "disk":
         return DiskStore("disk", tmp_path / "not" / "there")
     return S3World(f"{request.getfixturevalue('bucket')}-not-there").store

@@ -1,0 +1,114 @@
+"""What a store promises, on servers that are not ours: WebDAV and SFTP of rclone, over loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.contract.store_worlds import FilesystemWorld
+from tests.contract.test_store import (  # the suite itself, run on the `world` below
+    test_a_layout_that_is_not_asked_for_is_not_listed,
+    test_a_missing_object_says_so,
+    test_a_new_store_is_empty,
+    test_a_source_that_breaks_off_is_read_again_from_the_start,
+    test_a_source_that_lies_is_never_published,
+    test_a_stream_that_fails_leaves_what_was_there,
+    test_a_stream_that_fails_publishes_nothing_and_leaves_nothing,
+    test_a_target_that_keeps_other_bytes_is_found_out,
+    test_asking_whether_a_store_can_be_written_leaves_nothing,
+    test_both_layouts_and_directory_lists_keep_their_places,
+    test_legacy_text_is_proven_by_what_was_sent_or_by_reading_it_back,
+    test_publishing_replaces_what_is_there,
+    test_what_is_no_object_is_not_listed,
+    test_what_is_published_is_listed_and_read_bit_by_bit,
+    test_what_is_removed_is_gone_and_nothing_else,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "test_a_layout_that_is_not_asked_for_is_not_listed",
+    "test_a_missing_object_says_so",
+    "test_a_new_store_is_empty",
+    "test_a_source_that_breaks_off_is_read_again_from_the_start",
+    "test_a_source_that_lies_is_never_published",
+    "test_a_stream_that_fails_leaves_what_was_there",
+    "test_a_stream_that_fails_publishes_nothing_and_leaves_nothing",
+    "test_a_target_that_keeps_other_bytes_is_found_out",
+    "test_asking_whether_a_store_can_be_written_leaves_nothing",
+    "test_both_layouts_and_directory_lists_keep_their_places",
+    "test_legacy_text_is_proven_by_what_was_sent_or_by_reading_it_back",
+    "test_publishing_replaces_what_is_there",
+    "test_what_is_no_object_is_not_listed",
+    "test_what_is_published_is_listed_and_read_bit_by_bit",
+    "test_what_is_removed_is_gone_and_nothing_else",
+]
+
+USER, PASSWORD = "ada", "not-secret"
+
+
+@contextlib.contextmanager
+def serving(kind: str, directory: Path) -> Iterator[int]:
+    """Let rclone serve ``directory``; yield the port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    rclone = str(Path(sys.executable).with_name("rclone"))
+    command = [
+        rclone, "serve", kind, "--addr", f"127.0.0.1:{port}", "--user", USER, "--pass", PASSWORD,
+        # What a test changes behind the server's back is seen at once.
+        "--dir-cache-time", "0s", "--vfs-cache-mode", "off", str(directory),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            end = time.monotonic() + 60
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                except OSError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.1)
+                else:
+                    break
+            yield port
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    directory = tmp_path_factory.mktemp("webdav")
+    with serving("webdav", directory) as port:
+        yield port, directory
+
+
+@pytest.fixture(scope="module")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    directory = tmp_path_factory.mktemp("sftp")
+    with serving("sftp", directory) as port:
+        yield port, directory
+
+
+@pytest.fixture(params=["webdav", "sftp"])
+def world(request: pytest.FixtureRequest) -> Iterator[FilesystemWorld]:
+    port, directory = request.getfixturevalue(request.param)
+    path = uuid.uuid4().hex
+    config: dict[str, Any] = {"user": USER, "password": PASSWORD}
+    if request.param == "webdav":
+        config["url"] = f"webdav://127.0.0.1:{port}/{path}"
+    else:
+        config.update(url=f"ssh://127.0.0.1/{path}", port=port)
+    made = FilesystemWorld(directory / path, config)
+    yield made
+    if request.param == "webdav":
+        made.store._filesystem.fs.client.http.close()  # type: ignore[attr-defined]
