@@ -446,6 +446,7 @@ def dvc_migrate(
         planned = migration.with_estimate(
             planned, stores, trial=dry_run, jobs=jobs, progress=recording
         )
+        planned = migration.with_cautions(planned, stores.target)
         if dry_run:
             console.show_result(planned, view.dry_run_view, as_json=json)
             return

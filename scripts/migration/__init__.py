@@ -44,6 +44,7 @@ from scripts.migration.cutover import (
 from scripts.migration.estimate import with_estimate
 from scripts.migration.foreign import require_dvc_store
 from scripts.migration.heal import with_healers
+from scripts.migration.notes import with_cautions
 from scripts.migration.observe import DEFAULT_JOBS, plan_migration
 from scripts.migration.opening import Stores, open_remote, open_stores, open_writable
 from scripts.migration.outcome import Report
@@ -103,6 +104,7 @@ __all__ = [
     "verify_remote_runs",
     "verify_runs",
     "verify_upgraded",
+    "with_cautions",
     "with_estimate",
     "with_healers",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.migration.credentials import credentials_for, session_for
 from scripts.migration.model import Location
+from scripts.migration.stores.bucket_rules import BucketRules
 from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
 from scripts.migration.stores.uploads import Uploads
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig
 
     from scripts.migration.credentials import CredentialProvider
+    from scripts.migration.stores.multipart import KnownEtags
 
 _CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -30,7 +32,11 @@ _CONNECTIONS = 64
 
 
 def open_bucket(
-    name: str, url: str, config: Mapping[str, Any], environ: Mapping[str, str]
+    name: str,
+    url: str,
+    config: Mapping[str, Any],
+    environ: Mapping[str, str],
+    known: KnownEtags | None = None,
 ) -> S3Store:
     """Open the remote ``name`` at ``url``; nothing is read or written yet.
 
@@ -39,6 +45,7 @@ def open_bucket(
         url: ``s3://bucket/path``.
         config: DVC's settings of the remote.
         environ: The environment, what Slipway's settings hand over before it.
+        known: What ETags of objects in parts tell.
 
     Raises:
         SettingsError: Its profile is unknown.
@@ -70,15 +77,18 @@ def open_bucket(
         options["server_side_encryption"] = config["sse"]
     if config.get("sse_kms_key_id"):
         options["sse_kms_key_id"] = config["sse_kms_key_id"]
-    client = Bucket(
-        bucket,
-        prefix=prefix or None,
-        region=region,
-        virtual_hosted_style_request=not endpoint,
-        client_options=_client_options(endpoint, config, environ),
-        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
-        **options,
-    )
+
+    def open_client(**more: Any) -> Bucket:  # noqa: ANN401  obstore's options
+        return Bucket(
+            bucket,
+            prefix=prefix or None,
+            region=region,
+            virtual_hosted_style_request=not endpoint,
+            client_options=_client_options(endpoint, config, environ),
+            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=60)},
+            **options,
+            **more,
+        )
 
     def connect_as(key_id: str, secret: str, token: str | None) -> Any:  # noqa: ANN401  botocore ships no types
         from botocore.config import Config  # noqa: PLC0415
@@ -103,15 +113,18 @@ def open_bucket(
 
     location = Location(str(options.get("endpoint", "AWS")), bucket, prefix)
     if credentials is None:
-        return S3Store(name, url.rstrip("/"), client, location=location)
+        return S3Store(name, url.rstrip("/"), open_client(), location=location, known=known)
     connect = _Connection(credentials, connect_as)
     return S3Store(
         name,
         url.rstrip("/"),
-        client,
+        open_client(),
         Uploads(bucket, prefix, connect),
         copies=ServerCopies(name, location, connect, _encryption(config)),
         location=location,
+        known=known,
+        rules=BucketRules(name, bucket, prefix, connect),
+        with_checksums=open_client(checksum_algorithm="SHA256"),
     )
 
 

@@ -1,7 +1,8 @@
-"""What a person should know of a plan beside its counts, each with what to do about it. Pure."""
+"""What a person should know of a plan beside its counts, each with what to do about it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scripts.report import count_text
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from scripts.migration.inventory import Inventory
     from scripts.migration.plan import Plan
     from scripts.migration.scope import Scope
+    from scripts.migration.store import Store
 
 
 _PATHS_TOLD = 3
@@ -43,6 +45,16 @@ def tell_notes(
             f"are copied, but DVC goes on reading them from {source}."
         )
     return tuple(notes)
+
+
+def with_cautions(plan: Plan, target: Store) -> Plan:
+    """Return ``plan`` with what the target's place does by itself, told before anything is copied.
+
+    Args:
+        plan: What is to be done.
+        target: The store that is to be filled; it is asked.
+    """
+    return replace(plan, notes=(*target.cautions(), *plan.notes))
 
 
 def _left_out(history: History | None, scope: Scope) -> list[str]:

@@ -14,9 +14,13 @@ from scripts.migration.places import refuse_overlap
 from scripts.migration.project import read_config, remote_config
 from scripts.migration.store import ReadOnly, Source, Store
 from scripts.migration.stores.disk import DiskStore
+from scripts.migration.stores.multipart import KnownEtags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_KNOWN_ETAGS = ".slipway/etags"
+
 
 @dataclass(frozen=True)
 class Stores:
@@ -56,9 +60,9 @@ def open_stores(
     config = read_config(root)
     configs = [remote_config(config, name) for name in (source, target)]
     refuse_overlap((source, target), (configs[0], configs[1]), endpoint_of({}, environ))
-    read_from = _open(source.lower(), configs[0], environ, may_be_new=False)
+    read_from = _open(root, source.lower(), configs[0], environ, may_be_new=False)
     return Stores(
-        root, ReadOnly(read_from), _open(target.lower(), configs[1], environ, may_be_new=True)
+        root, ReadOnly(read_from), _open(root, target.lower(), configs[1], environ, may_be_new=True)
     )
 
 
@@ -88,11 +92,16 @@ def open_writable(root: Path, name: str, passed: Mapping[str, str] | None = None
             hint="Name one with --remote; `dvc remote list` shows them.",
         )
     environ = {**os.environ, **(passed or {})}
-    return _open(name.lower(), remote_config(config, name), environ, may_be_new=False)
+    return _open(root, name.lower(), remote_config(config, name), environ, may_be_new=False)
 
 
 def _open(
-    name: str, config: Mapping[str, Any], environ: Mapping[str, str], *, may_be_new: bool
+    root: Path,
+    name: str,
+    config: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    may_be_new: bool,
 ) -> Store:
     url = str(config["url"])
     scheme = url.split("://", 1)[0] if "://" in url else "directory"
@@ -106,5 +115,5 @@ def _open(
     if scheme in {"directory", "file"}:
         return DiskStore(name, Path(url.removeprefix("file://")), may_be_new=may_be_new)
     if scheme == "s3":
-        return open_bucket(name, url, config, environ)
+        return open_bucket(name, url, config, environ, KnownEtags(root / _KNOWN_ETAGS))
     return open_filesystem(name, url, config, may_be_new=may_be_new)

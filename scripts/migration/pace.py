@@ -242,6 +242,10 @@ class PacedStore(PacedSource):
         with self._gate.passing():
             return self._store.copy_from(origin, item, replace=replace)
 
+    def cautions(self) -> tuple[str, ...]:
+        """Return what a person should know of the place."""
+        return self._store.cautions()
+
     def require_writable(self) -> None:
         """Do nothing if objects may be written."""
         self._store.require_writable()

@@ -136,6 +136,9 @@ class Store(Source, Protocol):
         the bytes are then to be read and published. ``replace`` is that of :meth:`publish`.
         """
 
+    def cautions(self) -> tuple[str, ...]:
+        """Return what a person should know of the place before anything is written there."""
+
     def require_writable(self) -> None:
         """Do nothing if objects may be written, as far as can be told without writing one.
 

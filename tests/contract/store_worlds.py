@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.migration.store import Store
-    
+    from scripts.migration.stores.multipart import KnownEtags
+
 
 class World(Protocol):
     """A store, and a way to look behind its back."""
@@ -105,13 +106,13 @@ class S3World:
         self.client = client
         self.store = self.again()
 
-    def again(self) -> Store:
+    def again(self, known: KnownEtags | None = None) -> Store:
         """The same place, as another run sees it."""
         uploads = Uploads(self.bucket, self.prefix, s3_server.client)
         copies = ServerCopies("s3", self.location, s3_server.client)
         place = f"s3://{self.bucket}/{self.prefix}"
         return S3Store(
-            "s3", place, self.client, uploads, copies=copies, location=self.location, 
+            "s3", place, self.client, uploads, copies=copies, location=self.location, known=known
         )
 
     def plant(self, key: str, content: bytes) -> None:

@@ -159,6 +159,9 @@ class StubS3:
             return refusal(412, "PreconditionFailed")
         if "x-amz-copy-source" in headers:
             return self._copy(key, headers)
+        has_checksum = {"content-md5", "x-amz-checksum-sha256"} & set(headers)
+        if "object-lock" in self.settings and not has_checksum:
+            return refusal(400, "InvalidRequest")
         self.objects[key] = self.keep(body)
         return Answer(headers={"ETag": f'"{self.objects[key].etag}"'})
 
@@ -210,6 +213,8 @@ class StubS3:
         whole = hashlib.md5(b"".join(md5s), usedforsecurity=False)
         kept = self.keep(b"".join(chosen))
         etag = f"{whole.hexdigest()}-{len(chosen)}"
+        if self.kms:
+            etag = f"{kept.etag}-{len(chosen)}"
         self.objects[key] = Kept(kept.content, etag, part_sizes=tuple(map(len, chosen)))
         del self.uploads[upload]
         return told("CompleteMultipartUploadResult", f"<ETag>&quot;{etag}&quot;</ETag>")

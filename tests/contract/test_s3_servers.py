@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from scripts.errors import StoreUnavailable
+from scripts.errors import StoreError, StoreUnavailable
 from scripts.migration.buckets import open_bucket
-from scripts.migration.model import Status, StoredObject
+from scripts.migration.model import Evidence, ServerCopy, Status, StoredObject
+from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
 from scripts.migration.transfer import copy_object, copy_or_tell
 from scripts.migration.workers import Stop
+from scripts.progress import SilentProgress
 from tests.contract.store_worlds import content_of, named, pieces
-from tests.contract.stub_s3 import StubS3, refusal, serving
+from tests.contract.stub_s3 import Answer, StubS3, refusal, serving, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,3 +109,106 @@ def test_how_long_a_server_asks_to_be_left_alone_is_told(stub: StubS3, status: i
     with pytest.raises(StoreUnavailable) as caught:
         target.publish(item, [b"x"])
     assert caught.value.is_throttled  # obstore does not tell for how long
+
+
+def lifecycle(*rules: str) -> Answer:
+    inner = "".join(f"<Rule><ID>a rule</ID><Status>Enabled</Status>{rule}</Rule>" for rule in rules)
+    return told("LifecycleConfiguration", inner)
+
+
+DELETES = "<Expiration><Days>30</Days></Expiration>"
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        (f"<Filter></Filter>{DELETES}", "deletes objects after 30 days"),
+        (f"<Prefix></Prefix>{DELETES}", "deletes objects after 30 days"),
+        (f"<Filter><Prefix>to/</Prefix></Filter>{DELETES}", "Take to/ out of that rule"),
+        (f"<Filter><Prefix>to/files</Prefix></Filter>{DELETES}", "deletes objects"),
+        (
+            (
+                "<Filter></Filter><Transition><Days>9</Days><StorageClass>GLACIER</StorageClass>"
+                "</Transition>"
+            ),
+            "moves objects to GLACIER after 9 days",
+        ),
+        (f"<Filter><Prefix>other/</Prefix></Filter>{DELETES}", ""),
+        (f"<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>{DELETES}", ""),
+        (
+            (
+                "<Filter></Filter><AbortIncompleteMultipartUpload><DaysAfterInitiation>1"
+                "</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+            ),
+            "",
+        ),
+    ],
+)
+def test_a_rule_that_lets_objects_go_is_told_before_anything_is_copied(
+    stub: StubS3, rule: str, says: str
+) -> None:
+    stub.settings["lifecycle"] = lifecycle(rule)
+    cautions = remote(stub, "to").cautions()
+    assert len(cautions) == bool(says)
+    assert says in "".join(cautions)
+    assert stub.objects == {}
+
+
+def test_who_may_not_see_the_rules_is_told_of_none(stub: StubS3) -> None:
+    stub.settings["lifecycle"] = refusal(403, "AccessDenied")
+    stub.settings["object-lock"] = refusal(501, "NotImplemented")
+    assert remote(stub, "to").cautions() == ()
+
+
+def test_a_bucket_that_keeps_objects_gets_the_checksums_that_it_wants(stub: StubS3) -> None:
+    stub.settings["object-lock"] = told(
+        "ObjectLockConfiguration",
+        "<ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>"
+        "<Mode>GOVERNANCE</Mode><Days>7</Days></DefaultRetention></Rule>",
+    )
+    item = named(b"x")
+    with pytest.raises(StoreError, match="InvalidRequest"):
+        remote(stub, "to").publish(item, [b"x"])  # so the server does insist
+    target = remote(stub, "to")
+    (caution,) = target.cautions()
+    assert "for 7 days (object lock, GOVERNANCE)" in caution
+    target.require_writable()
+    assert target.publish(item, [b"x"])
+    assert target.publish(named(LARGE), pieces(LARGE))
+    assert {found.key for found in target.list_objects()} == {item.key, named(LARGE).key}
+
+
+@pytest.mark.parametrize("content", [b"x", LARGE])
+def test_with_kms_an_etag_proves_nothing_and_bytes_are_read_back(
+    stub: StubS3, content: bytes
+) -> None:
+    stub.kms = True
+    item = named(content)
+    store = remote(stub, "to")
+    store.publish(item, pieces(content))
+    listing = list_store(store, SilentProgress())
+    (proof,) = prove_objects([item], store, listing, jobs=1, progress=SilentProgress()).values()
+    assert proof.evidence is Evidence.READ_BACK
+    stub.objects[f"to/{item.key}"].content = content[:-1] + b"?"
+    (proof,) = prove_objects([item], store, listing, jobs=1, progress=SilentProgress()).values()
+    assert "other bytes" in proof.reason
+
+
+@pytest.mark.parametrize("honours", [True, False])
+def test_what_is_there_already_stays_where_the_server_takes_conditions(
+    stub: StubS3, honours: bool
+) -> None:
+    stub.honours_conditions = honours
+    source, target = remote(stub, "from"), remote(stub, "to")
+    item = named(b"x")
+    source.publish(item, [b"x"])
+    seen = listed(source)
+    target.publish(item, [b"?"])
+    ways: list[Callable[[], bool]] = [
+        lambda: target.publish(item, [b"x"], replace=False) is not Evidence.NONE,
+        lambda: target.copy_from(source.location, seen, replace=False) is ServerCopy.DONE,
+    ]
+    for publish in ways:
+        stub.objects[f"to/{item.key}"] = stub.keep(b"?")
+        assert publish() is not honours
+        assert stub.objects[f"to/{item.key}"].content == (b"?" if honours else b"x")

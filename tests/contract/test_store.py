@@ -20,6 +20,7 @@ from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES, Store
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
+from scripts.migration.stores.multipart import KnownEtags
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
 from scripts.migration.stores.uploads import Uploads
 from scripts.migration.transfer import copy_object, copy_or_tell
@@ -411,6 +412,37 @@ def test_an_upload_in_parts_is_proven_by_its_etag(
     assert proof_of(item, world.store).evidence is Evidence.STORE_CHECKSUM
     # Another run did not send it, so it has to read.
     assert proof_of(item, world.again()).evidence is Evidence.READ_BACK
+
+
+@pytest.mark.needs("s3")
+def test_what_an_earlier_run_sent_in_parts_is_proven_without_reading_it(
+    bucket: str, tmp_path: Path
+) -> None:
+    world = S3World(bucket)
+    content = content_of(PART_BYTES + 1)
+    item = named(content)
+    kept = tmp_path / "new" / "etags"
+    world.again(KnownEtags(kept)).publish(item, pieces(content))
+    assert proof_of(item, world.again(KnownEtags(kept))).evidence is Evidence.STORE_CHECKSUM
+    put_in_parts(world, item.key, b"".join(flip_a_bit(content, 0)), PART_BYTES)
+    assert "other bytes" in proof_of(item, world.again(KnownEtags(kept))).reason
+
+
+def test_what_is_known_of_etags_outlives_a_kill_and_a_full_disk(tmp_path: Path) -> None:
+    etag, md5, kept = f"{'a' * 32}-2", "b" * 32, tmp_path / "etags"
+    KnownEtags(kept).add(etag, md5)
+    with kept.open("a") as stream:
+        stream.write(f"{'c' * 32}-3 {'d' * 20}\nnonsense\n")
+    known = KnownEtags(kept)
+    assert known.md5_of(etag) == md5
+    assert known.md5_of(f"{'c' * 32}-3") is None
+    known.add(etag, md5)
+    assert kept.read_text().count(etag) == 1
+    kept.unlink()
+    kept.mkdir()  # neither to be read nor to be written
+    lost = KnownEtags(kept)
+    lost.add(etag, md5)
+    assert lost.md5_of(etag) == md5
 
 
 @pytest.mark.needs("s3")

@@ -307,6 +307,10 @@ class DiskStore:
             _make_directory(self._root)
             self._is_made = True
 
+    def cautions(self) -> tuple[str, ...]:
+        """Return nothing: such a place has no rules of its own."""
+        return ()
+
     def require_writable(self) -> None:
         """Make a file where objects are written, and remove it."""
         with self._translated(""):

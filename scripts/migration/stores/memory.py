@@ -109,6 +109,10 @@ class MemoryStore:
         """Copy nothing: memory does nothing by itself."""
         return ServerCopy.UNABLE
 
+    def cautions(self) -> tuple[str, ...]:
+        """Return nothing: such a place has no rules of its own."""
+        return ()
+
     def require_writable(self) -> None:
         """Do nothing: memory can be written."""
 

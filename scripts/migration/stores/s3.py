@@ -22,7 +22,7 @@ from scripts.migration.model import (
 from scripts.migration.overlap import LARGE_BYTES, in_order
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
-from scripts.migration.stores.multipart import Composite
+from scripts.migration.stores.multipart import Composite, KnownEtags
 from scripts.migration.stores.s3_errors import is_not_implemented, translated
 from scripts.migration.stores.server_copy import INCOMING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store as Bucket
 
     from scripts.migration.model import Location
+    from scripts.migration.stores.bucket_rules import BucketRules
     from scripts.migration.stores.server_copy import ServerCopies
     from scripts.migration.stores.uploads import Uploads
 
@@ -59,6 +60,9 @@ class S3Store:
         uploads: What killed writers left over there; ``None`` if that cannot be asked for.
         copies: What the server copies by itself; ``None`` if that cannot be asked for.
         location: Where it is, for other stores on the same server.
+        known: What ETags of objects in parts tell.
+        rules: What the bucket does by itself; ``None`` if that cannot be asked for.
+        with_checksums: obstore's client again, which sends a checksum with each object.
     """
 
     def __init__(
@@ -70,11 +74,16 @@ class S3Store:
         *,
         copies: ServerCopies | None = None,
         location: Location | None = None,
+        known: KnownEtags | None = None,
+        rules: BucketRules | None = None,
+        with_checksums: Bucket | None = None,
     ) -> None:
         self.name = name
         self.place = place
         self.location = location
         self._copies = copies
+        self._rules = rules
+        self._with_checksums = with_checksums
         self._bucket = bucket
         self._uploads = uploads
         self._has_published = False
@@ -84,12 +93,13 @@ class S3Store:
         self._sent: dict[str, str] = {}
         """The ETags of what this store sent itself, by key, where they are not the object's name:
         those of parts, and of text that is named by other line ends."""
+        self._known = known or KnownEtags()
 
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object; its checksum where the ETag tells the MD5 of the whole.
 
-        Of an upload in parts it does if this store sent the same bytes in the same parts. An
-        object that another run sent has parts of unknown size, so its ETag tells nothing.
+        Of an upload in parts it does if the same bytes were sent from here in the same parts. What
+        others sent has parts of unknown size, so its ETag tells nothing.
         """
         top = self._prefixes_below(None)
         if "files" in top:
@@ -121,7 +131,7 @@ class S3Store:
     def _md5_of(self, item: StoredObject, etag: str) -> str | None:
         if etag and self._sent.get(item.key) == etag:
             return item.md5
-        return etag if _PLAIN_ETAG.fullmatch(etag) else None
+        return etag if _PLAIN_ETAG.fullmatch(etag) else self._known.md5_of(etag)
 
     def _prefixes_below(self, prefix: str | None) -> list[str]:
         import obstore  # noqa: PLC0415
@@ -219,6 +229,10 @@ class S3Store:
             return Evidence.HASHED_IN_FLIGHT
         if sent != item.md5:
             self._sent[item.key] = sent
+        if (
+            "-" in sent and item.layout is Layout.CURRENT
+        ):  # else its name is that of other line ends
+            self._known.add(sent, item.md5)
         return Evidence.STORE_CHECKSUM
 
     def _put_whole(self, key: str, content: bytes, *, replace: bool) -> str | None:
@@ -250,8 +264,17 @@ class S3Store:
         self._has_published = True
         return self._copies.copy(item, origin, replace=replace)
 
+    def cautions(self) -> tuple[str, ...]:
+        """Return what the bucket itself will do with objects; see :mod:`.bucket_rules`."""
+        return self._rules.cautions() if self._rules else ()
+
     def require_writable(self) -> None:
-        """Begin an upload and abort it: that needs the right to write, and nothing is written."""
+        """Begin an upload and abort it: that needs the right to write, and nothing is written.
+
+        From here on objects are sent with a checksum where the bucket's retention wants one.
+        """
+        if self._rules is not None and self._rules.needs_checksums:
+            self._bucket = self._with_checksums or self._bucket
         if self._uploads is not None and self._uploads.is_refused():
             raise AccessDenied(
                 f"{self.name} ({self.place}): the store refuses to be written to.",
