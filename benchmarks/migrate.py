@@ -17,12 +17,14 @@ import os
 import random
 import shutil
 import socket
+import socketserver
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -220,7 +222,46 @@ def between_buckets(site: Site, runs: int) -> None:
         before=lambda name: _bucket(site, name),
         after=lambda name: _no_bucket(site, name),
     )
-    _no_bucket(site, "first")
+    with counting(site.endpoint) as (endpoint, counted):
+        watched = replace(site, endpoint=endpoint)
+        _bucket(site, "watched")
+        _s3_remote(watched, "first")
+        taken(_migrate(watched, _s3_remote(watched, "watched"), "first"), site.project)
+    size = sum(path.stat().st_size for path in site.source.rglob("*") if path.is_file())
+    print(f"  {counted[0] / 1e6:.1f} MB of requests and answers went through the client, headers")
+    print(f"  included, for {size / 1e6:.1f} MB of objects")
+    for name in ("watched", "first"):
+        _no_bucket(site, name)
+
+
+@contextlib.contextmanager
+def counting(endpoint: str) -> Iterator[tuple[str, list[int]]]:
+    """Run a relay before ``endpoint``; yield its address, and the bytes that went either way."""
+    counted = [0]
+    lock = threading.Lock()
+    host, port = endpoint[len("http://") :].split(":")
+
+    def pass_on(here: socket.socket, there: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # either end may close first
+            for chunk in iter(lambda: here.recv(1 << 16), b""):
+                with lock:
+                    counted[0] += len(chunk)
+                there.sendall(chunk)
+            there.shutdown(socket.SHUT_WR)
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((host, int(port))) as there:
+                back = threading.Thread(target=pass_on, args=(there, self.request), daemon=True)
+                back.start()
+                pass_on(self.request, there)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", counted
+        server.shutdown()
 
 
 def to_disk(site: Site, runs: int) -> None:

@@ -23,9 +23,9 @@ _Result = TypeVar("_Result")
 LARGE_BYTES = 16 << 20
 _HASHED_AT_ONCE = 4
 _CHUNKS_WAITING = 2
-_FETCHED_AT_ONCE = 4
+_FETCHED_AT_ONCE = 3
 """Large objects that are fetched by several requests."""
-REQUESTS = 4
+REQUESTS = 3
 _hashing = threading.BoundedSemaphore(_HASHED_AT_ONCE)
 _fetching = threading.BoundedSemaphore(_FETCHED_AT_ONCE)
 

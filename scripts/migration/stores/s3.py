@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 import threading
 from contextlib import nullcontext
@@ -89,6 +88,8 @@ class S3Store:
         self._has_published = False
         self._creates = True
         """Whether the server takes ``If-None-Match``; one that ignores it does no harm."""
+        self._composes = True
+        """Whether the server's ETags of uploads in parts tell of parts; some tell the MD5."""
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self._sent: dict[str, str] = {}
         """The ETags of what this store sent itself, by key, where they are not the object's name:
@@ -203,8 +204,6 @@ class S3Store:
         when ``chunks`` raises. Requests are signed with the SHA-256 of their body, so what is
         damaged on the way is refused.
         """
-        import obstore  # noqa: PLC0415
-
         size_bytes = item.size_bytes or 0
         pieces = iter(chunks)
         self._has_published = True
@@ -218,22 +217,30 @@ class S3Store:
                         return Evidence.NONE
                     sent = _md5_of(item, content)
                 else:
-                    part_bytes = max(PART_BYTES, size_bytes // _MOST_PARTS)
-                    composite = Composite(part_bytes)
-                    told = obstore.put(
-                        self._bucket, item.key, composite.watch(itertools.chain(head, pieces)),
-                        use_multipart=True, chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
-                    )["e_tag"]  # fmt: skip
-                    sent = composite.etag()
+                    told, sent = self._put_parts(item, _again(head, pieces))
         if not told or told.strip('"') != sent:
             return Evidence.HASHED_IN_FLIGHT
         if sent != item.md5:
             self._sent[item.key] = sent
-        if (
-            "-" in sent and item.layout is Layout.CURRENT
-        ):  # else its name is that of other line ends
+        if "-" in sent and item.layout is Layout.CURRENT:  # else it is named by other line ends
             self._known.add(sent, item.md5)
         return Evidence.STORE_CHECKSUM
+
+    def _put_parts(self, item: StoredObject, pieces: Iterator[bytes]) -> tuple[str, str]:
+        """Return the ETag that the server gave, and the one that right bytes have."""
+        import obstore  # noqa: PLC0415
+
+        part_bytes = max(PART_BYTES, (item.size_bytes or 0) // _MOST_PARTS)
+        composite = Composite(part_bytes)
+        is_watched = self._composes
+        told = obstore.put(
+            self._bucket, item.key, composite.watch(pieces) if is_watched else pieces,
+            use_multipart=True, chunk_size=part_bytes, max_concurrency=_PARTS_AT_ONCE,
+        )["e_tag"] or ""  # fmt: skip
+        self._composes = "-" in (told or "-")
+        if not self._composes and item.layout is Layout.CURRENT:
+            return told, item.md5
+        return told, composite.etag() if is_watched else ""
 
     def _put_whole(self, key: str, content: bytes, *, replace: bool) -> str | None:
         """Return the ETag that the server gave, empty for none; ``None`` if it had one before."""
@@ -310,6 +317,13 @@ def _md5_of(item: StoredObject, content: bytes) -> str:
     if item.layout is Layout.CURRENT:
         return item.md5
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _again(head: list[bytes], pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield ``head``, keeping nothing of it, and then the other pieces."""
+    while head:
+        yield head.pop(0)
+    yield from pieces
 
 
 def _first_part(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
