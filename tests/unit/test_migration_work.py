@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from scripts.errors import AccessDenied, StoreError, StoreUnavailable
 from scripts.migration import copy_objects, retry, verify
 from scripts.migration.inventory import Inventory
 from scripts.migration.model import Evidence, Outcome, Reference, Status, StoredObject
+from scripts.migration.notes import with_cautions
 from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.outcome import Outcomes
+from scripts.migration.pace import Bandwidth, PacedStore
 from scripts.migration.retry import retrying
 from scripts.migration.store import ReadOnly
 from scripts.migration.stores.memory import MemoryStore
@@ -339,3 +342,18 @@ def test_an_outcome_is_intact_by_proof_only() -> None:
     assert not Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT).is_intact
     assert Outcome(item, Status.COPIED, Evidence.READ_BACK).is_intact
     assert not Outcome(item, Status.CORRUPT, Evidence.READ_BACK).is_intact
+
+
+def test_what_the_target_does_by_itself_is_told_first() -> None:
+    class Cautious(MemoryStore):
+        def cautions(self) -> tuple[str, ...]:
+            return ("s3: it deletes objects after a month",)
+
+    source, target = MemoryStore("hdd"), Cautious("s3")
+    plan, _ = observe(source, target, keep(source, b"x"))
+    noted = replace(plan, notes=("another",))
+    assert with_cautions(noted, PacedStore(target, Bandwidth())).notes == (
+        "s3: it deletes objects after a month",
+        "another",
+    )
+    assert with_cautions(noted, MemoryStore("s3")).notes == ("another",)
