@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from scripts.errors import ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.model import LAYOUTS, Evidence, Layout, ServerCopy, StoredObject, object_at
+from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.filesystem_errors import translated
 
@@ -174,9 +175,24 @@ class FilesystemStore:
                     return
                 yield chunk
 
-    def holds_run_cache(self) -> bool:
-        """Return whether there is a run-cache."""
-        return "runs" in self._top()
+    def list_runs(self) -> Iterator[RunEntry]:
+        """Yield every entry of the run-cache, without a checksum."""
+        for shard in self._names("runs"):
+            for stage in self._names(f"runs/{shard}"):
+                for entry in self._entries(f"runs/{shard}/{stage}"):
+                    found = run_at(f"runs/{shard}/{stage}/{_name_of(entry)}")
+                    if found is not None and entry.get("type") != "directory":
+                        yield RunEntry(found.oid, found.layout, int(entry["size"]))
+
+    def list_top(self) -> Iterator[str]:
+        """Yield the names at the top."""
+        try:
+            with translated(self.name, "", self.place):
+                entries = self._listed(self._root)
+        except ObjectMissing:
+            return
+        for entry in entries:
+            yield f"{_name_of(entry)}/" if entry.get("type") == "directory" else _name_of(entry)
 
     def publish(
         self,
