@@ -232,7 +232,7 @@ def test_wrong_bytes_in_the_target_are_replaced_and_told(project: Project, place
     assert place.bodies()[key] == content
 
 
-@pytest.mark.parametrize("moment", [12, 24])  # pieces; the largest object has nine
+@pytest.mark.parametrize("moment", [12, 20])  # pieces; one object has several
 def test_killed_at_any_moment_the_same_command_continues(
     project: Project, place: Place, moment: int
 ) -> None:
