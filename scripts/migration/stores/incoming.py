@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import itertools
 import os
 import shutil
@@ -39,12 +40,12 @@ class Incoming:
         return os.open(path, flags, 0o600), path
 
     def _make_own(self) -> Path:
-        self._top.mkdir(exist_ok=True)
         while self._own is None:
-            directory = Path(tempfile.mkdtemp(dir=self._top))
+            self._top.mkdir(exist_ok=True)
             try:
+                directory = Path(tempfile.mkdtemp(dir=self._top))
                 lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileNotFoundError:  # another migration takes what is not locked yet
+            except FileNotFoundError:  # another migration takes what is empty or not locked yet
                 continue
             if _try_lock(lock):
                 self._own, self._lock = directory, lock
@@ -63,7 +64,7 @@ class Incoming:
         with self._making:
             if self._own is not None and _entries(self._own) == [self._own / _LOCK]:
                 (self._own / _LOCK).unlink()
-                self._own.rmdir()
+                _remove_if_empty(self._own)
                 os.close(self._lock)
                 self._own = None
         removed = sum(
@@ -71,8 +72,7 @@ class Incoming:
             for directory in _entries(self._top)
             if directory != self._own
         )
-        if self._top.is_dir() and not _entries(self._top):
-            self._top.rmdir()
+        _remove_if_empty(self._top)
         return removed
 
 
@@ -114,20 +114,34 @@ def _entries(directory: Path) -> list[Path]:
 
 
 def _remove_unlocked(directory: Path) -> int:
-    """Remove the directory of a writer that is gone; return how many objects it had begun."""
+    """Remove the directory of a writer that is gone; return how many objects it had begun.
+
+    Another migration may be doing the same. What only another user may open stays.
+    """
     try:
         lock = os.open(directory / _LOCK, os.O_RDWR)
     except FileNotFoundError:  # it is being made, or was when its writer died
-        directory.rmdir()
+        _remove_if_empty(directory)
+        return 0
+    except PermissionError:
         return 0
     try:
-        if not _try_lock(lock):
+        if not _try_lock(lock) or not os.fstat(lock).st_nlink:
             return 0
         begun = len(_entries(directory)) - 1
         shutil.rmtree(directory)
         return begun
     finally:
         os.close(lock)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    """Remove it, unless somebody else has begun to use it again, or has removed it."""
+    try:
+        directory.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTEMPTY}:
+            raise
 
 
 def _try_lock(descriptor: int) -> bool:
