@@ -26,11 +26,23 @@ _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _DENIED_CODES = {
     "AllAccessDisabled",
-    "ExpiredToken",
     "InvalidAccessKeyId",
     "InvalidToken",
     "SignatureDoesNotMatch",
 }
+_EXPIRED = (
+    "the credentials have expired",
+    "Renew them, then run the same command again: what is proven is not copied twice.",
+)
+_OUT_OF_TIME = {
+    "ExpiredToken": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "RequestTimeTooSkewed": (
+        "this machine's clock and the store's are too far apart",
+        "Set this machine's clock (`timedatectl` shows it), then run the same command again.",
+    ),
+}
+"""What is refused for the time that it is; why, and what to do."""
 _REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"}
 _PASSING_CODES = {"InternalError", "RequestTimeout"}
 _PASSING_STATUS = {"408", "429", "500", "502", "503", "504"}
@@ -121,6 +133,9 @@ def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  
             f"{what}: the bucket is in another region ({told}).",
             hint=f"Set it: `dvc remote modify {name} region REGION`.",
         )
+    if code in _OUT_OF_TIME:
+        why, hint = _OUT_OF_TIME[code]
+        return AccessDenied(f"{what}: {why} ({told}).", hint=hint)
     denied = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
     if code == "AccessDenied":
         return AccessDenied(
