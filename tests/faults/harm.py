@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -151,3 +152,41 @@ class ClockAhead:
             answers(403, "RequestTimeTooSkewed", (date,))(exchange)
         else:
             passes(exchange)
+
+
+class Omits:
+    """Leaves an object out of listings."""
+
+    def __init__(self, key: str) -> None:
+        self._entry = re.compile(
+            rb"<Contents>(?:(?!</Contents>).)*"
+            + re.escape(key).encode()
+            + rb"</Key>.*?</Contents>",
+            re.DOTALL,
+        )
+
+    def __call__(self, exchange: Exchange) -> None:
+        response = exchange.forward()
+        body = self._entry.sub(b"", response.body)
+        exchange.send(replace(response, body=body).sized())
+
+
+class TellsLater:
+    """Tells times that are ``by`` later than they were: in headers and in listings."""
+
+    def __init__(self, by: timedelta) -> None:
+        self._by = by
+
+    def __call__(self, exchange: Exchange) -> None:
+        response = exchange.forward()
+        now = format_datetime(datetime.now(timezone.utc) + self._by, usegmt=True)
+        headers = tuple(
+            (name, now if name.lower() in {"date", "last-modified"} else value)
+            for name, value in response.headers
+        )
+        body = re.sub(rb"(?<=<LastModified>)[^<]+", self._shifted, response.body)
+        exchange.send(replace(response, headers=headers, body=body).sized())
+
+    def _shifted(self, found: re.Match[bytes]) -> bytes:
+        then = datetime.strptime(found.group().decode(), "%Y-%m-%dT%H:%M:%S.%f%z")
+        return (then + self._by).strftime("%Y-%m-%dT%H:%M:%S.000Z").encode()

@@ -42,6 +42,8 @@ class Wish:
         jobs: How many objects are in flight at once.
         dies_at: The phase boundary at which it kills itself, counted from 1: phase 1 begins, phase
             1 ends, phase 2 begins, and so on; 0 for never.
+        rots_at: The phase boundary ("copying ends") at which a bit of ``rots`` flips.
+        rots: A file; the modification time stays, as when a disk fails.
         open_files: How many files it may have open; 0 for the machine's own limit.
     """
 
@@ -50,6 +52,8 @@ class Wish:
     target: str
     jobs: int = JOBS
     dies_at: int = 0
+    rots_at: str = ""
+    rots: Path | None = None
     open_files: int = 0
 
 
@@ -155,7 +159,7 @@ def _migrate(wish: Wish, connection: Connection) -> None:
     if wish.open_files:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wish.open_files, most))
-    progress = _Boundaries(wish.dies_at)
+    progress = _Boundaries(wish)
     report: dict[str, Any] = {}
     try:
         stores = migration.open_stores(wish.root, wish.source, wish.target)
@@ -176,11 +180,11 @@ def _migrate(wish: Wish, connection: Connection) -> None:
 
 
 class _Boundaries(SilentProgress):
-    """Counts where phases begin and end, and kills this process at one of them."""
+    """Notes where phases begin and end, and does there what is wished."""
 
-    def __init__(self, dies_at: int) -> None:
+    def __init__(self, wish: Wish) -> None:
         self.crossed: list[str] = []
-        self._dies_at = dies_at
+        self._wish = wish
 
     @contextmanager
     def phase(
@@ -193,5 +197,18 @@ class _Boundaries(SilentProgress):
 
     def _cross(self, boundary: str) -> None:
         self.crossed.append(boundary)
-        if len(self.crossed) == self._dies_at:
+        if len(self.crossed) == self._wish.dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
+        if boundary == self._wish.rots_at and self._wish.rots:
+            rot(self._wish.rots)
+
+
+def rot(path: Path) -> None:
+    """Flip a bit of a file, and of nothing else."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    path.chmod(before.st_mode)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -17,7 +17,7 @@ import threading
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from tests.contract import s3_server
 from tests.contract.dvc_projects import Project, make_history
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.faults.proxy import Proxy
 
-MORE = 24
+MORE = 12
 """How many small files a directory of the last commit holds."""
 LOOKS_EVERY_S = 0.02
 
@@ -88,8 +88,7 @@ class Bucketful:
         }
 
     def empty(self) -> None:
-        for key in self.marks():
-            s3_server.client().delete_object(Bucket=self.bucket, Key=f"{self.prefix}/{key}")
+        s3_server.delete(self.bucket, [f"{self.prefix}/{key}" for key in self.marks()])
 
     def leftovers(self) -> list[str]:
         return [key for key, _ in s3_server.unfinished_uploads(self.bucket, f"{self.prefix}/")]
@@ -155,7 +154,7 @@ class Site:
     truth: Tree
     commits: Mapping[str, Tree]
     cloud_marks: Tree
-    known: set[str] = field(default_factory=set)
+    planted: set[str] = field(default_factory=set)
     """Keys under which a test itself has put wrong bytes into the target."""
 
     @property
@@ -172,10 +171,10 @@ class Site:
         }  # fmt: skip
         return places[name]
 
-    def wish(self, source: str, target: str, **suffering: int) -> Wish:
+    def wish(self, source: str, target: str, **suffering: Any) -> Wish:
         return Wish(self.project.root, source, target, **suffering)
 
-    def migrate(self, source: str, target: str, **suffering: int) -> Ending:
+    def migrate(self, source: str, target: str, **suffering: Any) -> Ending:
         return migrate(self.wish(source, target, **suffering))
 
     def configure(self) -> None:
@@ -229,9 +228,14 @@ class Site:
     def _read(self, key: str, target: str, watch: Watch) -> None:
         found = watch.found[key] = _md5(self.place(target).get(key))
         if found == self.truth.get(key):
-            self.known.discard(key)
-        elif key not in self.known:
+            self.planted.discard(key)
+        elif key not in self.planted:
             watch.wrong.append(f"{key} has bytes of {found}")
+
+    def plant(self, target: str, key: str, content: bytes) -> None:
+        """Put wrong bytes into the target."""
+        self.planted.add(key)
+        self.place(target).put(key, content)
 
     def require_source_untouched(self) -> None:
         assert self.hdd.md5s() == self.truth
@@ -240,7 +244,7 @@ class Site:
     def empty(self, target: str) -> None:
         """Make the target as it was at first."""
         self.place(target).empty()
-        self.known.clear()
+        self.planted.clear()
 
     def require_survived(self, source: str, target: str, *, clone: bool = False) -> Ending:
         """The same command once more, in peace: complete, nothing wrong, nothing left over."""

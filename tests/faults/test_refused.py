@@ -1,0 +1,109 @@
+"""A server that is overloaded, that hangs up, that hangs, or that says yes and means no."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults import harm
+from tests.faults.proxy import Rule
+
+if TYPE_CHECKING:
+    from tests.faults.proxy import Fault
+    from tests.faults.sites import Site
+    from tests.faults.tally import Tally
+
+pytestmark = pytest.mark.needs("s3")
+
+OVERLOADED = {
+    429: "TooManyRequests",
+    500: "InternalError",
+    502: "",  # a gateway's, without a word of S3
+    503: "SlowDown",
+    504: "",
+    507: "InsufficientStorage",
+}
+PATIENCE_S = 2
+
+
+@pytest.mark.parametrize("status", OVERLOADED)
+@pytest.mark.parametrize("retry_after", ["", "1"])
+def test_overload_that_passes(site: Site, tally: Tally, status: int, retry_after: str) -> None:
+    headers = (("Retry-After", retry_after),) if retry_after else ()
+    rule = site.proxy.add(Rule(harm.answers(status, OVERLOADED[status], headers), share=0.15))
+    with tally.fault("429 and 5xx, with and without Retry-After"):
+        with site.watched("s3"):
+            ending = site.migrate("cloud", "s3")
+        assert rule.hits > 0
+        assert ending.complete, ending
+        site.require_survived("cloud", "s3", clone=(status, retry_after) == (503, ""))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_overload_that_stays(site: Site, tally: Tally, method: str) -> None:
+    where = f"{site.s3.prefix}/files/md5/" if method == "PUT" else "list-type"
+    rule = site.proxy.add(Rule(harm.answers(503, "SlowDown"), method, where))
+    with tally.fault("429 and 5xx, with and without Retry-After"):
+        with site.watched("s3") as watch:
+            ending = site.migrate("hdd", "s3")
+        assert rule.hits > 0
+        assert ending.exit_code == (5 if method == "GET" else 6), ending
+        assert ending.hint
+        told = str(ending.report.get("not_intact", ending.message))
+        assert "503 SlowDown" in told
+        assert not any(key in watch.found for key in site.truth if key.startswith("files/"))
+        site.require_survived("hdd", "s3")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize("fault", [harm.resets_before, harm.resets_after, harm.resets_midway])
+def test_resets(site: Site, tally: Tally, fault: Fault, method: str) -> None:
+    rule = site.proxy.add(Rule(fault, method, share=0.2))
+    if method == "POST":
+        rule.share, rule.first, rule.last = 1, 2, 3  # the first asks whether one may write
+    with tally.fault("connections reset before, after and in the middle"):
+        with site.watched("s3"):
+            ending = site.migrate("cloud", "s3")
+        assert rule.hits > 0
+        assert ending.complete, ending
+        site.require_survived("cloud", "s3", clone=(method, fault) == ("PUT", harm.resets_after))
+
+
+@pytest.mark.parametrize(
+    ("method", "where"),
+    [
+        ("GET", "list-type=2"),
+        ("GET", "/cloud/files/md5/"),
+        ("PUT", "/files/md5/.*[0-9a-f]{30}$"),
+        ("PUT", "partNumber="),
+        ("POST", r"\?uploadId="),
+    ],
+)
+def test_hangs(site: Site, tally: Tally, method: str, where: str) -> None:
+    for remote in ("cloud", "s3"):
+        site.set(remote, "read_timeout", str(PATIENCE_S))
+    rule = site.proxy.add(Rule(harm.hangs, method, where, last=3))
+    with tally.fault("a request that is never answered"):
+        with site.watched("s3"):
+            ending = site.migrate("cloud", "s3")
+        assert rule.hits > 0
+        assert ending.complete, ending
+        site.require_survived("cloud", "s3", clone=where.startswith("/files"))
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("times", [1, None])
+def test_a_yes_that_means_no(site: Site, tally: Tally, is_done: bool, times: int | None) -> None:
+    says = harm.answers_after if is_done else harm.answers
+    rule = site.proxy.add(Rule(says(200, "InternalError"), "POST", r"\?uploadId=", last=times))
+    with tally.fault("200 with an error on CompleteMultipartUpload"):
+        with site.watched("s3"):
+            ending = site.migrate("hdd", "s3")
+        assert rule.hits > 0
+        if times is None and not is_done:
+            assert ending.exit_code == 6, ending
+            assert ending.counts["failed"] == 1
+        else:
+            assert ending.complete, ending
+        site.require_survived("hdd", "s3", clone=(times, is_done) == (None, False))
