@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from dataclasses import replace
@@ -155,9 +156,10 @@ class ClockAhead:
 
 
 class Omits:
-    """Leaves an object out of listings."""
+    """Leaves an object out of listings, the first ``times`` times that it is in them."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, times: float = math.inf) -> None:
+        self._times = times
         self._entry = re.compile(
             rb"<Contents>(?:(?!</Contents>).)*"
             + re.escape(key).encode()
@@ -167,8 +169,10 @@ class Omits:
 
     def __call__(self, exchange: Exchange) -> None:
         response = exchange.forward()
-        body = self._entry.sub(b"", response.body)
-        exchange.send(replace(response, body=body).sized())
+        if self._times > 0 and self._entry.search(response.body):
+            self._times -= 1
+            response = replace(response, body=self._entry.sub(b"", response.body)).sized()
+        exchange.send(response)
 
 
 class TellsLater:

@@ -163,6 +163,7 @@ def _migrate(wish: Wish, connection: Connection) -> None:
     report: dict[str, Any] = {}
     try:
         stores = migration.open_stores(wish.root, wish.source, wish.target)
+        stores = migration.paced(stores, migration.read_bandwidth(""))
         plan = migration.plan_migration(stores, jobs=wish.jobs, progress=progress)
         outcomes = migration.copy_objects(plan, stores, jobs=wish.jobs, progress=progress)
         done = migration.verify(plan, outcomes, stores, jobs=wish.jobs, progress=progress)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MORE = 12
 """How many small files a directory of the last commit holds."""
-LOOKS_EVERY_S = 0.02
+LOOKS_EVERY_S = 0.05
 
 Tree = dict[str, str]
 """The MD5 of every file by its path, or another mark that changes with the bytes."""
@@ -178,20 +178,16 @@ class Site:
         return migrate(self.wish(source, target, **suffering))
 
     def configure(self) -> None:
-        """Tell today's configuration of the remotes, the secrets where DVC keeps secrets."""
-        config = self.project.root / ".dvc" / "config"
-        shared, secret = [config.read_text()], []
-        shared.append("['remote \"ssd\"']\n    url = ../../ssd\n")
-        for name in ("s3", "cloud"):
-            place = self.place(name)
-            assert isinstance(place, Bucketful)
-            shared.append(f"['remote \"{name}\"']\n    url = s3://{place.bucket}/{place.prefix}\n")
-            shared.append(f"    endpointurl = {self.proxy.endpoint}\n")
-            secret.append(f"['remote \"{name}\"']\n")
-            secret.append(f"    access_key_id = {s3_server.access_key()}\n")
-            secret.append(f"    secret_access_key = {s3_server.secret_key()}\n")
-        config.write_text("".join(shared))
-        self.project.write(".dvc/config.local", "".join(secret))
+        """Tell DVC of the remotes, for every commit, as `--switch --local` does."""
+        told = ["['remote \"ssd\"']\n    url = ../../ssd\n"]
+        for name, place in (("s3", self.s3), ("cloud", self.cloud)):
+            told.append(
+                f"['remote \"{name}\"']\n    url = s3://{place.bucket}/{place.prefix}\n"
+                f"    endpointurl = {self.proxy.endpoint}\n"
+                f"    access_key_id = {s3_server.access_key()}\n"
+                f"    secret_access_key = {s3_server.secret_key()}\n"
+            )
+        self.project.write(".dvc/config.local", "".join(told))
 
     def set(self, name: str, option: str, value: str) -> None:
         """Set an option of a remote in s3 or cloud, as `dvc remote modify --local` does."""

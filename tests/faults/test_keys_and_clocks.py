@@ -21,9 +21,10 @@ CLOCK = "a clock an hour off"
 HOUR = timedelta(hours=1)
 
 
-@pytest.mark.parametrize("remote", ["cloud", "s3"])
-@pytest.mark.parametrize("first", [1, 6, 20, 45])
-@pytest.mark.parametrize("status", [400, 403])  # S3 says 400, others 403
+@pytest.mark.parametrize(
+    ("remote", "first", "status"),  # S3 says 400, others 403
+    [("s3", 1, 400), ("s3", 6, 403), ("s3", 20, 400), ("s3", 30, 403), ("cloud", 20, 400)],
+)
 def test_credentials_expire(site: Site, tally: Tally, remote: str, first: int, status: int) -> None:
     source, target = ("hdd", "s3") if remote == "s3" else ("cloud", "ssd")
     rule = site.proxy.add(Rule(harm.answers(status, "ExpiredToken"), first=first))
@@ -40,8 +41,7 @@ def test_credentials_expire(site: Site, tally: Tally, remote: str, first: int, s
         site.require_survived(source, target, clone=(remote, first, status) == ("s3", 20, 400))
 
 
-@pytest.mark.parametrize("by", [HOUR, -HOUR])
-@pytest.mark.parametrize("first", [1, 20])
+@pytest.mark.parametrize(("by", "first"), [(HOUR, 1), (-HOUR, 20)])
 def test_the_store_refuses_our_clock(site: Site, tally: Tally, by: timedelta, first: int) -> None:
     rule = site.proxy.add(Rule(harm.ClockAhead(by), first=first))
     with tally.fault(CLOCK):

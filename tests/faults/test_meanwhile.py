@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("s3")
 
-UNUSED = b"what no revision needs any more\n"
 
-
-@pytest.mark.parametrize("way", [("hdd", "s3"), ("hdd", "ssd"), ("cloud", "ssd")])
+@pytest.mark.parametrize("way", [("hdd", "s3"), ("hdd", "ssd")])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_two_migrations_at_once(site: Site, tally: Tally, way: tuple[str, str], seed: int) -> None:
     with tally.fault("two migrations at once"):
@@ -87,24 +85,25 @@ def test_a_push_to_the_source(site: Site, tally: Tally, target: str) -> None:
 @pytest.mark.parametrize("target", ["s3", "ssd"])
 def test_a_collection_at_the_source(site: Site, tally: Tally, target: str) -> None:
     project = site.project
-    unused = [f"{number} {UNUSED!r}".encode() for number in range(20)]
+    project.git("stash", "clear")  # of which `dvc gc` knows nothing
+    project.dvc("fetch", "--quiet", "--all-commits", "--remote", "hdd")  # nor of lists not here
+    for number in range(20):
+        content = f"what no revision needs any more, {number}\n".encode()
+        project.store(key_of(md5(content)), content)
     with tally.fault("`dvc gc` at the source meanwhile"):
-        for content in unused:
-            project.store(key_of(md5(content)), content)
         with site.watched(target):
             running = Running(site.wish("hdd", target))
-            project.dvc(
-                "gc", "--quiet", "--force", "--cloud", "--remote", "hdd",
-                "--workspace", "--all-commits",
+            collected = project.dvc(
+                "gc", "--force", "--cloud", "--remote", "hdd", "--workspace", "--all-commits",
+                check=False,
             )  # fmt: skip
             ending = running.ended()
+        assert collected.returncode == 0, collected
         assert ending is not None
-        assert not any((site.hdd.path / key_of(md5(content))).exists() for content in unused)
+        assert ending.complete, ending
         kept = site.hdd.md5s()
-        assert (
-            ending.counts["intact"] + len(ending.report["not_intact"]) == ending.counts["planned"]
-        )
+        assert len(kept) < len(site.truth)
         again = site.migrate("hdd", target)
-        lost = {entry["object"] for entry in again.report["not_intact"]}
-        assert lost == set(site.truth) - set(kept) - set(site.place(target).md5s())
-        assert site.hdd.md5s() == kept
+        assert again.complete, again
+        assert kept == site.hdd.md5s()
+        assert kept.items() <= site.place(target).md5s().items() <= site.truth.items()
