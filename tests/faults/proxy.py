@@ -102,7 +102,8 @@ class Rule:
         where: What path and query must contain, as a regular expression.
         first: The first of the matching requests that is hit, counted from 1.
         last: The last of them; ``None`` for no end.
-        share: How many of those between are hit, chosen with the proxy's seed.
+        every: Of those between, each every-th is hit.
+        share: How many of these are hit, chosen with the proxy's seed.
         matched: How many requests matched so far.
         hits: How many were hit.
     """
@@ -112,6 +113,7 @@ class Rule:
     where: str = ""
     first: int = 1
     last: int | None = None
+    every: int = 1
     share: float = 1.0
     matched: int = field(default=0, init=False)
     hits: int = field(default=0, init=False)
@@ -121,6 +123,7 @@ class Rule:
             return False
         self.matched += 1
         hit = self.matched >= self.first and (self.last is None or self.matched <= self.last)
+        hit = hit and (self.matched - self.first) % self.every == 0
         hit = hit and (self.share >= 1 or chance.random() < self.share)
         self.hits += hit
         return hit

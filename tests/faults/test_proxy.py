@@ -101,6 +101,12 @@ def test_a_rule_hits_from_its_first_to_its_last_request_and_then_no_more() -> No
         assert ask(proxy)[0] == 200
 
 
+def test_each_nth_request_is_hit() -> None:
+    with proxied() as (proxy, _):
+        proxy.add(Rule(harm.answers(503), first=2, every=3))
+        assert [ask(proxy)[0] for _ in range(6)] == [200, 503, 200, 200, 503, 200]
+
+
 def test_a_share_is_chosen_by_the_seed() -> None:
     with proxied() as (proxy, _):
         rule = proxy.add(Rule(harm.answers(500), share=0.5))
