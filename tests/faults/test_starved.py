@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("s3")
 
 
-@pytest.mark.parametrize("open_files", [16, 20, 28, 40])
+@pytest.mark.parametrize("open_files", [20, 28, 40])
 @pytest.mark.parametrize("target", ["s3", "ssd"])
 def test_no_more_files_can_be_opened(
     site: Site, tally: Tally, open_files: int, target: str
@@ -24,5 +24,5 @@ def test_no_more_files_can_be_opened(
         assert ending.exit_code in {0, 2, 3, 5, 6}, ending
         if ending.exit_code:
             told = ending.message + str(ending.report.get("not_intact", ""))
-            assert "Too many open files" in told, ending
+            assert "Too many open files" in told or "ulimit -n" in ending.hint, ending
         site.require_survived("hdd", target, clone=(target, open_files) == ("ssd", 40))
