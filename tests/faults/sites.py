@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.faults.proxy import Proxy
 
+INCOMING = ".slipway-incoming"
+"""Where a target keeps what is not checked yet: no name of an object begins so."""
 MORE = 12
 """How many small files a directory of the last commit holds."""
 LOOKS_EVERY_S = 0.05
@@ -79,6 +81,9 @@ class Bucketful:
 
     def marks(self) -> Tree:
         """Something that changes with each object's bytes, by key."""
+        return {key: mark for key, mark in self._listed().items() if not key.startswith(INCOMING)}
+
+    def _listed(self) -> Tree:
         pages = s3_server.client().get_paginator("list_objects_v2")
         found = pages.paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/")
         listed = [entry for page in found for entry in page.get("Contents", [])]
@@ -88,10 +93,11 @@ class Bucketful:
         }
 
     def empty(self) -> None:
-        s3_server.delete(self.bucket, [f"{self.prefix}/{key}" for key in self.marks()])
+        s3_server.delete(self.bucket, [f"{self.prefix}/{key}" for key in self._listed()])
 
     def leftovers(self) -> list[str]:
-        return [key for key, _ in s3_server.unfinished_uploads(self.bucket, f"{self.prefix}/")]
+        begun = [key for key, _ in s3_server.unfinished_uploads(self.bucket, f"{self.prefix}/")]
+        return begun + [key for key in self._listed() if key.startswith(INCOMING)]
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class Directory:
     def marks(self) -> Tree:
         marks = {}
         for folder, _, names in os.walk(self.path):
-            if ".slipway-incoming" in folder:
+            if INCOMING in folder:
                 continue
             for name in names:
                 file = self.path.joinpath(folder, name)
@@ -128,7 +134,7 @@ class Directory:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def leftovers(self) -> list[str]:
-        return [str(path) for path in self.path.glob(".slipway-incoming/*")]
+        return [str(path) for path in self.path.glob(f"{INCOMING}/*")]
 
 
 Place = Union[Bucketful, Directory]

@@ -22,6 +22,7 @@ OVERLOADED = {
     502: "",  # a gateway's, without a word of S3
     503: "SlowDown",
 }
+OBJECT = "/files/md5/.*[0-9a-f]{30}$"
 PATIENCE_S = 2
 
 
@@ -60,34 +61,36 @@ def test_resets(site: Site, tally: Tally, fault: Fault, where: str) -> None:
     rule = site.proxy.add(Rule(fault, "", where, every=10))
     if where:  # completes an upload in parts
         rule.method, rule.every, rule.last = "POST", 1, 2
+    source = "hdd" if where else "cloud"
     with tally.fault("connections reset before, after and in the middle"):
         with site.watched("s3"):
-            ending = site.migrate("cloud", "s3")
+            ending = site.migrate(source, "s3")
         assert rule.hits > 0
         assert ending.complete, ending
-        site.require_survived("cloud", "s3", clone=(where, fault) == ("", harm.resets_after))
+        site.require_survived(source, "s3", clone=(where, fault) == ("", harm.resets_after))
 
 
 @pytest.mark.parametrize(
-    ("method", "where"),
+    ("way", "method", "where"),
     [
-        ("GET", "list-type=2"),
-        ("GET", "/cloud/files/md5/"),
-        ("PUT", "/files/md5/.*[0-9a-f]{30}$"),
-        ("PUT", "partNumber="),
-        ("POST", r"\?uploadId="),
+        (("hdd", "s3"), "GET", "list-type=2"),
+        (("cloud", "ssd"), "GET", "/cloud/files/md5/"),
+        (("hdd", "s3"), "PUT", OBJECT),
+        (("cloud", "s3"), "PUT", OBJECT),  # the server copies it by itself
+        (("hdd", "s3"), "PUT", "partNumber="),
+        (("hdd", "s3"), "POST", r"\?uploadId="),
     ],
 )
-def test_hangs(site: Site, tally: Tally, method: str, where: str) -> None:
+def test_hangs(site: Site, tally: Tally, way: tuple[str, str], method: str, where: str) -> None:
     for remote in ("cloud", "s3"):
         site.set(remote, "read_timeout", str(PATIENCE_S))
     rule = site.proxy.add(Rule(harm.hangs, method, where, last=3))
     with tally.fault("a request that is never answered"):
-        with site.watched("s3"):
-            ending = site.migrate("cloud", "s3")
+        with site.watched(way[1]):
+            ending = site.migrate(*way)
         assert rule.hits > 0
         assert ending.complete, ending
-        site.require_survived("cloud", "s3", clone=where.startswith("/files"))
+        site.require_survived(*way, clone=way == ("cloud", "s3"))
 
 
 @pytest.mark.parametrize("is_done", [False, True])

@@ -61,8 +61,9 @@ def test_a_full_target(project: Project, tally: Tally, room_bytes: int) -> None:
         target.path.mkdir()
         fill(disk / "filler", room_bytes=room_bytes)
         ending = migrate(Wish(project.root, "hdd", "ssd"))
-        assert ending.exit_code == 6, ending
-        assert "No space left on device" in str(ending.report["not_intact"])
+        assert ending.exit_code in {5, 6}, ending
+        told = ending.message + str(ending.report.get("not_intact", ""))
+        assert "No space left on device" in told
         assert "run the same command again" in ending.hint
         assert target.md5s().items() <= truth.items()
         assert target.leftovers() == []
