@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Callable, NoReturn
 
-from scripts.errors import CommandFailed, ToolMissing
+from scripts.errors import CommandFailed, ToolError, ToolMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +61,7 @@ def run(
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
         CommandFailed: It failed and ``check`` is set, or it ran out of time.
     """
     try:
@@ -75,8 +76,8 @@ def run(
             timeout=timeout_s,
             check=False,
         )
-    except FileNotFoundError as error:
-        raise _missing(argv[0], cwd) from error
+    except OSError as error:
+        raise _not_started(error, argv[0], cwd) from error
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(argv, -9, f"no end after {timeout_s:g} s") from error
     if check and done.returncode != 0:
@@ -96,6 +97,7 @@ def streamed(argv: Sequence[str], *, both: bool = False) -> Iterator[IO[bytes]]:
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
         CommandFailed: It failed; the message ends with the last lines of standard error.
     """
     with tempfile.TemporaryFile("w+", errors="replace") as printed:
@@ -104,8 +106,8 @@ def streamed(argv: Sequence[str], *, both: bool = False) -> Iterator[IO[bytes]]:
                 list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if both else printed,
             )  # fmt: skip
-        except FileNotFoundError as error:
-            raise _missing(argv[0], None) from error
+        except OSError as error:
+            raise _not_started(error, argv[0], None) from error
         with started:
             assert started.stdout is not None  # noqa: S101  for the types: it is a pipe
             try:
@@ -130,6 +132,7 @@ def start_logged(argv: Sequence[str], log: Path, *, env: Mapping[str, str] | Non
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
     """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -137,8 +140,8 @@ def start_logged(argv: Sequence[str], log: Path, *, env: Mapping[str, str] | Non
             list(argv), env=_environment(env), stdin=subprocess.DEVNULL, stdout=descriptor,
             stderr=descriptor, start_new_session=True,
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise _missing(argv[0], None) from error
+    except OSError as error:
+        raise _not_started(error, argv[0], None) from error
     finally:
         os.close(descriptor)
     return started.pid
@@ -151,12 +154,13 @@ def run_shown(
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
     """
     sys.stdout.flush()
     try:
         return subprocess.run(list(argv), cwd=cwd, env=_environment(env), check=False).returncode
-    except FileNotFoundError as error:
-        raise _missing(argv[0], cwd) from error
+    except OSError as error:
+        raise _not_started(error, argv[0], cwd) from error
 
 
 def run_followed(
@@ -170,6 +174,7 @@ def run_followed(
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
         CommandFailed: It failed; the message ends with the last lines that it printed.
     """
     lines = []
@@ -181,8 +186,8 @@ def run_followed(
             for line in started.stdout or ():
                 lines.append(line)
                 follow(line.rstrip())
-    except FileNotFoundError as error:
-        raise _missing(argv[0], cwd) from error
+    except OSError as error:
+        raise _not_started(error, argv[0], cwd) from error
     if started.returncode != 0:
         raise CommandFailed(argv, started.returncode, "".join(lines))
     return Completed(tuple(argv), started.returncode, "".join(lines), "")
@@ -202,6 +207,7 @@ def run_attended(
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
         CommandFailed: It failed; the message ends with the last lines of standard error.
     """
     try:
@@ -214,8 +220,8 @@ def run_attended(
                     follow(line.rstrip())
             printed.seek(0)
             stderr = printed.read()
-    except FileNotFoundError as error:
-        raise _missing(argv[0], cwd) from error
+    except OSError as error:
+        raise _not_started(error, argv[0], cwd) from error
     if started.returncode != 0:
         raise CommandFailed(argv, started.returncode, stderr)
     return Completed(tuple(argv), started.returncode, "", stderr)
@@ -230,6 +236,7 @@ def start_detached(argv: Sequence[str], *, stdin: str = "") -> None:
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
     """
     nothing = subprocess.DEVNULL
     try:
@@ -237,8 +244,8 @@ def start_detached(argv: Sequence[str], *, stdin: str = "") -> None:
             list(argv), cwd="/", stdin=subprocess.PIPE if stdin else nothing, stdout=nothing,
             stderr=nothing, start_new_session=True, text=True,
         )  # fmt: skip
-    except FileNotFoundError as error:
-        raise _missing(argv[0], None) from error
+    except OSError as error:
+        raise _not_started(error, argv[0], None) from error
     if started.stdin is not None:
         with started.stdin as pipe:
             pipe.write(stdin)
@@ -249,6 +256,7 @@ def become(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> NoRe
 
     Raises:
         ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -256,15 +264,21 @@ def become(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> NoRe
         sys.exit(run_shown(argv, env=env))
     try:
         os.execvpe(argv[0], list(argv), _environment(env))
-    except FileNotFoundError as error:
-        raise _missing(argv[0], None) from error
+    except OSError as error:
+        raise _not_started(error, argv[0], None) from error
 
 
 def _environment(added: Mapping[str, str] | None) -> dict[str, str]:
     return {**os.environ, **(added or {})}
 
 
-def _missing(program: str, cwd: Path | None) -> ToolMissing:
+def _not_started(error: OSError, program: str, cwd: Path | None) -> ToolError:
+    if not isinstance(error, FileNotFoundError):
+        return ToolError(
+            f"`{program}` cannot be run: {error.strerror or error}.",
+            hint="Check that it may be run, and what this process may use "
+            "(`ulimit -n` files, `ulimit -u` processes).",
+        )
     if cwd is not None and not cwd.is_dir():
         return ToolMissing(f"Cannot run `{program}` in {cwd}: there is no such directory.")
     hint = _INSTALL_HINTS.get(program, f"Install {program} and see that it is on PATH.")

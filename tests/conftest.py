@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripts import process
+from tests.faults.tally import Tally
 
 _BROWSER = Path(__file__).resolve().parent / "integration" / "browser"
 
@@ -92,6 +93,7 @@ def _proxy_missing() -> str | None:
     return None
 
 
+_TALLY = pytest.StashKey[Tally]()
 MISSING: dict[str, Callable[[], str | None]] = {
     "docker": lru_cache(_docker_missing),
     "s3": lru_cache(_s3_missing),
@@ -125,3 +127,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if tool in required:
                 pytest.fail(f"REQUIRE lists {tool}, but {reason}", pytrace=False)
             pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Return what counts the faults that are tried; the counts are printed at the end."""
+    return request.config.stash.setdefault(_TALLY, Tally())
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    lines = config.stash.get(_TALLY, Tally()).lines()
+    if lines:
+        terminalreporter.section("faults survived")
+        terminalreporter.write("\n".join([*lines, ""]))

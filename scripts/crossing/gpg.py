@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from scripts import process
 from scripts.crossing.identity import served_owner
 from scripts.crossing.relays import answers, start_relay
-from scripts.errors import CommandFailed, ToolMissing
+from scripts.errors import CommandFailed, ToolError, ToolMissing
 from scripts.report import write_text
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def observe_gpg(git: GitFacts) -> GpgFacts:
         why, fix = error.message.rstrip("."), "install GnuPG"
     except CommandFailed:
         why, fix = f"gpg does not answer within {_TIMEOUT_S} s", "`gpgconf --kill gpg-agent`"
-    except OSError as error:
-        why, fix = f"{program} cannot be run: {error.strerror}", "look at git's gpg.program"
+    except ToolError as error:
+        why, fix = error.message.rstrip("."), "look at git's gpg.program"
     return GpgFacts(why_not=why, fix=fix)
 
 

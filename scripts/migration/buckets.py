@@ -29,6 +29,8 @@ _REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _CONNECT_S = 10
 _ANSWER_S = 60
 _CONNECTIONS = 64
+_REQUEST_S = 300
+"""For a whole request, which carries a part of an object at most: 32 of them may share a line."""
 
 
 def open_bucket(
@@ -103,9 +105,9 @@ def open_bucket(
             aws_session_token=token,
             verify=_bundle(config, environ) if verify is not False else False,
             config=Config(
-                connect_timeout=_CONNECT_S,
-                read_timeout=_ANSWER_S,
                 max_pool_connections=_CONNECTIONS,
+                connect_timeout=config.get("connect_timeout") or _CONNECT_S,
+                read_timeout=config.get("read_timeout") or _ANSWER_S,
                 retries={"total_max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "path" if endpoint else "virtual"},
             ),
@@ -170,8 +172,8 @@ def _client_options(
     return {
         "allow_http": endpoint.startswith("http://") or config.get("use_ssl") is False,
         "allow_invalid_certificates": verify is False,
-        "connect_timeout": timedelta(seconds=_CONNECT_S),
-        "timeout": timedelta(seconds=300),
+        "connect_timeout": timedelta(seconds=config.get("connect_timeout") or _CONNECT_S),
+        "timeout": timedelta(seconds=config.get("read_timeout") or _REQUEST_S),
     }
 
 

@@ -26,8 +26,37 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
 
     Raises:
         SettingsError: ``root`` is no DVC project, or its configuration is malformed.
-        ToolError: It shall be in git, and is not, or not in one that can be read.
+        ToolError: It shall be in git, and is not, or not in one that can be read; or the machine
+            does not let DVC read it: no more open files, a full disk, a mode.
     """
+    with _let_by_the_machine(root):
+        repo = _open(root, visiting=visiting)
+        try:
+            yield repo
+        finally:
+            repo.close()
+
+
+@contextmanager
+def _let_by_the_machine(root: Path) -> Iterator[None]:
+    import sqlite3  # noqa: PLC0415  only to know its errors: DVC keeps what it knows in it
+
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise ToolError(
+            f"What DVC remembers of {root} cannot be opened: {error}.",
+            hint="Is the disk full, or the number of open files low (`ulimit -n`)? `dvc doctor` "
+            "shows where that is: Repo.site_cache_dir.",
+        ) from error
+    except OSError as error:
+        raise ToolError(
+            f"DVC cannot read {error.filename or root}: {error.strerror or error}.",
+            hint="Check its owner and mode, the room on its disk, and `ulimit -n`.",
+        ) from error
+
+
+def _open(root: Path, *, visiting: bool) -> Any:  # noqa: ANN401  dvc ships no types
     from dvc.config import ConfigError  # noqa: PLC0415
     from dvc.exceptions import DvcException, NotDvcRepoError  # noqa: PLC0415
     from dvc.repo import Repo  # noqa: PLC0415
@@ -45,10 +74,7 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
         raise _without_history(root, str(error)) from error
     except (ConfigError, DvcException) as error:
         raise _malformed(root, error) from error
-    try:
-        yield repo
-    finally:
-        repo.close()
+    return repo
 
 
 def read_config(root: Path, *, visiting: bool = False) -> Mapping[str, Any]:
@@ -69,7 +95,8 @@ def read_config(root: Path, *, visiting: bool = False) -> Mapping[str, Any]:
         with open_project(root, visiting=visiting) as repo:
             return dict(repo.config)
     try:
-        config: Mapping[str, Any] = Config(str(root / ".dvc"))
+        with _let_by_the_machine(root):
+            config: Mapping[str, Any] = Config(str(root / ".dvc"))
     except ConfigError as error:
         raise _malformed(root, error) from error
     return config

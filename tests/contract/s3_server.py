@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 def endpoint() -> str:
@@ -56,14 +56,20 @@ def fresh_bucket() -> Iterator[str]:
     finally:
         for upload in unfinished_uploads(name):
             s3.abort_multipart_upload(Bucket=name, Key=upload[0], UploadId=upload[1])
-        for key in keys(name):
-            s3.delete_object(Bucket=name, Key=key)
+        delete(name, keys(name))
         s3.delete_bucket(Bucket=name)
 
 
 def keys(bucket: str, prefix: str = "") -> list[str]:
     pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
+
+
+def delete(bucket: str, keys: Sequence[str]) -> None:
+    for start in range(0, len(keys), 1000):
+        listed = [{"Key": key} for key in keys[start : start + 1000]]
+        answer = client().delete_objects(Bucket=bucket, Delete={"Quiet": True, "Objects": listed})
+        assert not answer.get("Errors"), answer
 
 
 def unfinished_uploads(bucket: str, prefix: str = "") -> list[tuple[str, str]]:

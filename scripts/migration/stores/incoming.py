@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import itertools
 import os
-import shutil
 import tempfile
 import threading
 from pathlib import Path
 
 INCOMING = ".slipway-incoming"
 _LOCK = "lock"
+_TRIES = 100
 
 
 class Incoming:
@@ -35,22 +36,29 @@ class Incoming:
         """
         with self._making:
             path = f"{self._own or self._make_own()}/{name}-{next(self._numbers)}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        return os.open(path, flags, 0o600), path
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            return os.open(path, flags, 0o600), path
 
     def _make_own(self) -> Path:
-        self._top.mkdir(exist_ok=True)
-        while self._own is None:
-            directory = Path(tempfile.mkdtemp(dir=self._top))
+        """Make the own directory; other migrations may take away what is empty or not locked yet.
+
+        Raises:
+            OSError: It cannot be made, or is taken away each time.
+        """
+        for left in reversed(range(_TRIES)):
             try:
+                self._top.mkdir(exist_ok=True)
+                directory = Path(tempfile.mkdtemp(dir=self._top))
                 lock = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-            except FileNotFoundError:  # another migration takes what is not locked yet
+            except (FileExistsError, FileNotFoundError):
+                if not left:
+                    raise
                 continue
             if _try_lock(lock):
                 self._own, self._lock = directory, lock
-            else:
-                os.close(lock)
-        return self._own
+                return directory
+            os.close(lock)
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self._top))
 
     def clean(self) -> int:
         """Remove what writers that are gone left over; return how many files these had begun.
@@ -63,7 +71,7 @@ class Incoming:
         with self._making:
             if self._own is not None and _entries(self._own) == [self._own / _LOCK]:
                 (self._own / _LOCK).unlink()
-                self._own.rmdir()
+                _remove_if_empty(self._own)
                 os.close(self._lock)
                 self._own = None
         removed = sum(
@@ -71,8 +79,7 @@ class Incoming:
             for directory in _entries(self._top)
             if directory != self._own
         )
-        if self._top.is_dir() and not _entries(self._top):
-            self._top.rmdir()
+        _remove_if_empty(self._top)
         return removed
 
 
@@ -114,27 +121,44 @@ def _entries(directory: Path) -> list[Path]:
 
 
 def _remove_unlocked(directory: Path) -> int:
-    """Remove the directory of a writer that is gone; return how many objects it had begun."""
+    """Remove the directory of a writer that is gone; return how many objects it had begun.
+
+    Another migration may be doing the same. What only another user may open stays.
+    """
     try:
         lock = os.open(directory / _LOCK, os.O_RDWR)
     except FileNotFoundError:  # it is being made, or was when its writer died
-        directory.rmdir()
+        _remove_if_empty(directory)
+        return 0
+    except PermissionError:
         return 0
     try:
         if not _try_lock(lock):
             return 0
-        begun = len(_entries(directory)) - 1
-        shutil.rmtree(directory)
-        return begun
+        begun = [path for path in _entries(directory) if path.name != _LOCK]
+        for path in [*begun, directory / _LOCK]:
+            path.unlink(missing_ok=True)
+        _remove_if_empty(directory)
+        return len(begun)
     finally:
         os.close(lock)
 
 
+def _remove_if_empty(directory: Path) -> None:
+    """Remove it, unless somebody else has begun to use it again, or has removed it."""
+    try:
+        directory.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTEMPTY}:
+            raise
+
+
 def _try_lock(descriptor: int) -> bool:
+    """Lock an open file; return whether that succeeded, and the file still has a name."""
     import fcntl  # noqa: PLC0415  not on Windows, where the rest of this module can be imported
 
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    return os.fstat(descriptor).st_nlink > 0

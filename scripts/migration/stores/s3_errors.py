@@ -26,11 +26,30 @@ _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _DENIED_CODES = {
     "AllAccessDisabled",
-    "ExpiredToken",
     "InvalidAccessKeyId",
     "InvalidToken",
     "SignatureDoesNotMatch",
 }
+_EXPIRED = (
+    "the credentials have expired",
+    "Renew them, then run the same command again: what is proven is not copied twice.",
+)
+_REFUSED = {
+    "AccessDenied": (
+        "the store does not allow this to these credentials",
+        (
+            "They need the right to list and read objects in a source, to write them in a target, "
+            "and to delete them where `dvc-prune-source` shall."
+        ),
+    ),
+    "ExpiredToken": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "RequestTimeTooSkewed": (
+        "this machine's clock and the store's are too far apart",
+        "Set this machine's clock (`timedatectl` shows it), then run the same command again.",
+    ),
+}
+"""What is refused for another reason than wrong keys: why, and what to do."""
 _REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"}
 _PASSING_CODES = {"InternalError", "RequestTimeout"}
 _PASSING_STATUS = {"408", "429", "500", "502", "503", "504"}
@@ -121,13 +140,10 @@ def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  
             f"{what}: the bucket is in another region ({told}).",
             hint=f"Set it: `dvc remote modify {name} region REGION`.",
         )
+    if code in _REFUSED:
+        why, hint = _REFUSED[code]
+        return AccessDenied(f"{what}: {why} ({told}).", hint=hint)
     denied = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
-    if code == "AccessDenied":
-        return AccessDenied(
-            f"{what}: the store does not allow this to these credentials ({told}).",
-            hint="They need the right to list and read objects in a source, to write them in a "
-            "target, and to delete them where `dvc-prune-source` shall.",
-        )
     if isinstance(error, denied) or code in _DENIED_CODES or status in {"401", "403"}:
         return AccessDenied(
             f"{what}: the store refuses the credentials ({told}).",

@@ -1,0 +1,53 @@
+"""How many faults the tests tried and what survived them; printed when all is done."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Family:
+    """Faults of one kind; ``moments`` tells when they struck, where chance chose that."""
+
+    tried: int = 0
+    survived: int = 0
+    moments: list[str] = field(default_factory=list)
+
+
+class Tally:
+    """The faults that were tried in this run of the tests, by family."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, Family] = {}
+
+    @contextmanager
+    def fault(self, family: str, moment: str = "") -> Iterator[None]:
+        """Count one fault as tried, and as survived if the block ends well.
+
+        The block must hold all that survival means: the same command again completes, the source
+        is as it was, and what is in the target is right.
+        """
+        counted = self._families.setdefault(family, Family())
+        counted.tried += 1
+        if moment:
+            counted.moments.append(moment)
+        yield
+        counted.survived += 1
+
+    def lines(self) -> list[str]:
+        """Return what is printed: nothing if no fault was tried."""
+        lines = []
+        for name, family in self._families.items():
+            lines.append(f"{family.survived:4} of {family.tried:3}  {name}")
+            if family.moments:
+                lines.append(f"             {', '.join(family.moments)}")
+        if lines:
+            tried = sum(family.tried for family in self._families.values())
+            survived = sum(family.survived for family in self._families.values())
+            lines.append(f"{survived:4} of {tried:3}  in all")
+        return lines

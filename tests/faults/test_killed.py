@@ -1,0 +1,69 @@
+"""kill -9 at any moment: what is there is right, and the same command goes on from it."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.migrating import Running
+
+if TYPE_CHECKING:
+    from tests.faults.sites import Site
+    from tests.faults.tally import Tally
+
+pytestmark = pytest.mark.needs("s3")
+
+WAYS = [("hdd", "s3"), ("hdd", "ssd"), ("cloud", "s3"), ("cloud", "ssd")]
+KILLS = 20
+EARLIER = 0.6
+"""What the moment is multiplied with if the migration had ended before it."""
+
+
+def kill_after(site: Site, way: tuple[str, str], moment_s: float) -> float:
+    """Kill a migration ``moment_s`` seconds after its beginning; return when it was."""
+    while True:
+        running = Running(site.wish(*way))
+        time.sleep(moment_s)
+        running.kill()
+        if running.ended() is None:
+            return moment_s
+        site.empty(way[1])
+        moment_s *= EARLIER
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_at_a_random_moment(
+    site: Site, tally: Tally, takes: dict[tuple[str, str], float], seed: int
+) -> None:
+    way = WAYS[seed % len(WAYS)]
+    if way not in takes:
+        begun = time.monotonic()
+        assert site.migrate(*way).complete
+        takes[way] = time.monotonic() - begun
+        site.empty(way[1])
+    moment_s = random.Random(seed).uniform(0, takes[way])
+    with site.watched(way[1]):
+        moment_s = kill_after(site, way, moment_s)
+    with tally.fault("kill -9 at a random moment", f"{moment_s:.2f} of {takes[way]:.2f} s"):
+        is_last = seed >= KILLS - len(WAYS)
+        site.require_survived(*way, clone=is_last)
+
+
+@pytest.mark.parametrize("target", ["ssd", "s3"])
+def test_at_each_phase_boundary(site: Site, tally: Tally, target: str) -> None:
+    boundaries = site.migrate("hdd", target).boundaries
+    writes = boundaries.index("copying begins")
+    for number, boundary in enumerate(boundaries, start=1):
+        # Nothing lies between the end of one and the beginning of the next. Before copying nothing
+        # is written, which one kind of target is enough to show.
+        is_last = number == len(boundaries)
+        if (boundary.endswith("ends") and not is_last) or (target == "s3" and number <= writes):
+            continue
+        site.empty(target)
+        with tally.fault("kill -9 at a phase boundary"):
+            running = Running(site.wish("hdd", target, dies_at=number))
+            assert running.ended() is None, boundary
+            site.require_survived("hdd", target)

@@ -1,0 +1,75 @@
+"""Listings that tell what was true a while ago: neither believed nor harmful."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.dvc_projects import key_of, md5
+from tests.faults import harm
+from tests.faults.proxy import Rule
+
+if TYPE_CHECKING:
+    from tests.faults.sites import Site
+    from tests.faults.tally import Tally
+
+pytestmark = pytest.mark.needs("s3")
+
+FAMILY = "stale listings"
+RIGHT = b"a of v2\n"
+KEY = key_of(md5(RIGHT))
+
+
+def test_the_target_omits_all_that_is_new(site: Site, tally: Tally) -> None:
+    stale = harm.Stale()
+    site.proxy.add(Rule(stale, "GET", rf"list-type=2.*{site.s3.prefix}"))
+    with tally.fault(FAMILY):
+        with site.watched("s3"):
+            first = site.migrate("hdd", "s3")
+            second = site.migrate("hdd", "s3")
+        assert stale.replayed > 0
+        for ending in (first, second):
+            assert ending.exit_code == 6, ending
+            assert ending.counts["failed"] == ending.counts["planned"]
+        site.require_survived("hdd", "s3", clone=True)
+
+
+@pytest.mark.parametrize("times", [1, math.inf])
+def test_the_target_omits_one_that_is_there(site: Site, tally: Tally, times: float) -> None:
+    assert site.migrate("hdd", "s3").complete
+    omits = harm.Omits(KEY, times)
+    rule = site.proxy.add(Rule(omits, "GET", rf"list-type=2.*{site.s3.prefix}%2Ffiles"))
+    with tally.fault(FAMILY):
+        with site.watched("s3"):
+            ending = site.migrate("hdd", "s3")
+        assert rule.hits > 0
+        assert ending.exit_code == (0 if times == 1 else 6), ending
+        assert [loss["object"] for loss in ending.report["not_intact"]] == [KEY][: times != 1]
+        site.require_survived("hdd", "s3")
+
+
+def test_the_target_still_shows_what_was_repaired(site: Site, tally: Tally) -> None:
+    site.plant("s3", KEY, RIGHT.upper())
+    stale = harm.Stale()
+    site.proxy.add(Rule(stale, "GET", rf"list-type=2.*{site.s3.prefix}%2Ffiles"))
+    with tally.fault(FAMILY):
+        ending = site.migrate("hdd", "s3")
+        assert stale.replayed > 0
+        assert ending.exit_code == 6, ending
+        lost = [loss["object"] for loss in ending.report["not_intact"]]
+        assert KEY not in lost  # not by its old ETag, but read back
+        site.require_survived("hdd", "s3")
+
+
+def test_the_source_omits_one(site: Site, tally: Tally) -> None:
+    rule = site.proxy.add(Rule(harm.Omits(KEY), "GET", r"list-type=2.*cloud%2Ffiles"))
+    with tally.fault(FAMILY):
+        with site.watched("ssd"):
+            ending = site.migrate("cloud", "ssd")
+        assert rule.hits > 0
+        assert (ending.exit_code, ending.counts["missing"]) == (6, 1), ending
+        (lost,) = ending.report["not_intact"]
+        assert (lost["object"], lost["references"][0]["path"]) == (KEY, "a.txt")
+        site.require_survived("cloud", "ssd")

@@ -1,0 +1,28 @@
+"""A migration that may open fewer files than it wants to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.faults.sites import Site
+    from tests.faults.tally import Tally
+
+pytestmark = pytest.mark.needs("s3")
+
+
+@pytest.mark.parametrize("open_files", [20, 28, 40])
+@pytest.mark.parametrize("target", ["s3", "ssd"])
+def test_no_more_files_can_be_opened(
+    site: Site, tally: Tally, open_files: int, target: str
+) -> None:
+    with tally.fault("EMFILE: no more files can be opened"):
+        with site.watched(target):
+            ending = site.migrate("hdd", target, open_files=open_files, jobs=32)
+        assert ending.exit_code in {0, 2, 3, 5, 6}, ending
+        if ending.exit_code:
+            told = ending.message + str(ending.report.get("not_intact", ""))
+            assert "Too many open files" in told or "ulimit -n" in ending.hint, ending
+        site.require_survived("hdd", target, clone=(target, open_files) == ("ssd", 40))
