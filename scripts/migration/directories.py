@@ -141,12 +141,14 @@ def _read(item: StoredObject, store: Source, stop: Stop, room: ExitStack) -> byt
         room.close()  # a try before this one may have taken it
         return b"".join(read())
 
-    content = retrying(read_all, stop)
-    digest = digest_for(item)
-    digest.update(content)
-    if not digest.matches(item):
-        raise Corrupted(f"{store.name}: the bytes of {item.key} do not hash to its name.")
-    return content
+    # Twice, as an answer can be damaged on the way: what is wrong on the disk is wrong again.
+    for _ in range(2):
+        content = retrying(read_all, stop)
+        digest = digest_for(item)
+        digest.update(content)
+        if digest.matches(item):
+            return content
+    raise Corrupted(f"{store.name}: the bytes of {item.key} do not hash to its name.")
 
 
 def _parse(item: StoredObject, content: bytes) -> tuple[tuple[str, str], ...]:

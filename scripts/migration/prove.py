@@ -218,8 +218,13 @@ def prove_listed(
 def _read_proof(listed: StoredObject | None, store: Source, stop: Stop) -> Proof:
     if listed is None:
         return ABSENT
+
+    def read() -> bool:
+        return retrying(lambda: _read_back(listed, store, stop), stop)
+
     try:
-        is_right = retrying(lambda: _read_back(listed, store, stop), stop)
+        # Twice if need be: an answer can be damaged on the way, and is right the next time.
+        is_right = read() or read()
     except StoreUnavailable:
         raise
     except StoreError as error:

@@ -92,8 +92,14 @@ def copy_or_tell(
     def copy() -> Result:
         return copy_object(item, source, target, stop=stop, advance=advance, replace=replace)
 
+    def copy_twice_if_wrong() -> Result:
+        try:
+            return retrying(copy, stop)
+        except Corrupted:  # of the source, or of one answer on its way: the next one tells
+            return retrying(copy, stop)
+
     try:
-        return retrying(copy, stop), ""
+        return copy_twice_if_wrong(), ""
     except Corrupted as error:
         return Result(Status.CORRUPT), error.message
     except ObjectMissing as error:
