@@ -384,9 +384,14 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
     No piece asks for much more room than it needs: for a small object that costs more than reading.
     """
     left_bytes = os.fstat(descriptor).st_size
-    while piece := os.read(descriptor, min(max(left_bytes, 0) + 1, CHUNK_BYTES)):
+    while True:
+        room_bytes = min(max(left_bytes, 0) + 1, CHUNK_BYTES)
+        piece = os.read(descriptor, room_bytes)
         left_bytes -= len(piece)
-        yield piece
+        if piece:
+            yield piece
+        if len(piece) < room_bytes:  # a file gives less than is asked for only at its end
+            return
 
 
 def _make_directory(directory: Path) -> None:
