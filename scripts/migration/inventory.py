@@ -125,7 +125,11 @@ def read_inventory(
     found = _Collection()
     total = len(history.snapshots) + 1
     config = read_config(root, visiting=visiting)
-    memory = None if visiting else Remembered(root, config, source.lower())
+    memory = (
+        None
+        if visiting or not (root / ".dvc").is_dir()
+        else Remembered(root, config, source.lower())
+    )
     with (
         ExitStack() as opened,
         progress.phase("reading DVC files", total=total, unit="revisions") as phase,

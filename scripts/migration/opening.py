@@ -19,7 +19,7 @@ from scripts.migration.stores.multipart import KnownEtags
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KNOWN_ETAGS = ".slipway/etags"
+_KNOWN_ETAGS = ".dvc/tmp/slipway/etags"
 
 
 @dataclass(frozen=True)

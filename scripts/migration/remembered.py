@@ -1,6 +1,6 @@
 """What DVC files said when DVC last read them, so that it need not read them again.
 
-It is kept in ``.slipway/inventory.json``: paths, hashes and verdicts, by digests of the files that
+It is kept in ``.dvc/tmp/slipway/``: paths, hashes and verdicts, by digests of the files that
 they follow from. A file that is not exactly as it was is read anew; so are all if DVC or its
 configuration changed. Removing it costs time and nothing else.
 """
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-_MEMORY = ".slipway/inventory.json"
+_MEMORY = ".dvc/tmp/slipway/inventory.json"
+"""DVC keeps that directory out of git, whatever the project ignores."""
 _FORMAT = 1
 _BASES_KEPT = 4
 """As many remotes, or states of DVC's configuration, are remembered side by side."""
