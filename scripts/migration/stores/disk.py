@@ -42,7 +42,8 @@ _SHARD = re.compile(r"[0-9a-f]{2}")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_COPIES = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
 """What kernels and file systems answer that do not copy by themselves."""
-_MOST_IN_BATCH = 1000
+_MOST_BYTES_IN_BATCH = 256 << 20
+"""What a killed writer has to write again, for each of its threads."""
 
 
 class _NoKernelCopyError(Exception):
@@ -258,7 +259,8 @@ class DiskStore:
             self._show([unfinished])
         else:
             batch.append(unfinished)
-            if len(batch) >= _MOST_IN_BATCH:
+            self._own.left_bytes -= item.size_bytes or 1
+            if self._own.left_bytes <= 0:
                 self._end_batch()
         return True
 
@@ -266,6 +268,7 @@ class DiskStore:
     def together(self) -> Iterator[None]:
         """Wait for the disk once for all that this thread publishes in the block, not for each."""
         self._own.batch = []
+        self._own.left_bytes = _MOST_BYTES_IN_BATCH
         try:
             yield
             self._end_batch()
@@ -284,6 +287,7 @@ class DiskStore:
                 sync_file_system(self._root)
             self._show(batch)
             batch.clear()
+            self._own.left_bytes = _MOST_BYTES_IN_BATCH
 
     def _show(self, finished: list[_Unfinished]) -> None:
         """Give objects that are on the disk their names, and see that these are on it as well."""
