@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from scripts.migration.heal import sources_by_place
+from scripts.migration.leftovers import remove_leftovers
 from scripts.migration.model import Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Outcomes
@@ -18,7 +19,6 @@ from scripts.migration.table import Ledger, Position
 from scripts.migration.transfer import copy_or_tell
 from scripts.migration.workers import Stop, in_threads
 from scripts.progress import SilentProgress
-from scripts.report import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,10 +53,7 @@ def copy_objects(
     progress = progress or SilentProgress()
     if plan.counts["to_copy"]:
         stores.target.require_writable()
-    cleaned = stores.target.clean(thorough=bool(plan.counts["to_copy"]))
-    if cleaned:
-        told = count_text(cleaned, "unfinished object")
-        progress.say(f"{stores.target.name}: {told} of a run that was killed removed")
+    remove_leftovers(stores, progress, is_copying=bool(plan.counts["to_copy"]))
     started_s = time.monotonic()
     results = _settled(plan)
     table = results.table

@@ -250,7 +250,7 @@ def test_a_shallow_clone_is_not_taken_for_the_whole_history(
         ("hdd", "HDD", "the same remote"),
         ("hdd", "alias", "the same place"),
         ("hdd", "inner", "overlap"),
-        ("hdd", "gs", "gs:// is not supported"),
+        ("hdd", "gs", "gs:// needs the package dvc-gs"),
         ("hdd", "versioned", "version_aware"),
         ("worktree", "hdd", "worktree"),
         ("hdd", "profile", "no AWS profile 'unknown'"),
