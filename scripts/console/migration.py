@@ -157,6 +157,8 @@ def _amount(plan: Plan) -> str:
     amount = bytes_text(plan.bytes_to_copy)
     if plan.estimate is None:
         return amount
+    if plan.estimate.duration_s < 1:
+        return f"{amount}, in a moment"
     took = duration_text(plan.estimate.duration_s)
     if plan.estimate.is_whole:
         return f"{amount}, about {took} at the pace of the last run"

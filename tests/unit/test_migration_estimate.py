@@ -17,6 +17,7 @@ from scripts.migration.inventory import Inventory
 from scripts.migration.model import Reference, StoredObject
 from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
+from scripts.migration.plan import Estimate
 from scripts.migration.store import ReadOnly
 from scripts.migration.stores.memory import MemoryStore
 from scripts.progress import SilentProgress
@@ -88,7 +89,9 @@ def test_a_trial_reads_some_of_it_and_says_that_it_is_reading_only(tmp_path: Pat
     assert 0 < Counting.reads <= 50
     assert told.estimate is not None
     assert not told.estimate.is_whole
-    assert "that is what reading takes" in drawn(plan_view(told))
+    assert "in a moment" in drawn(plan_view(told))
+    longer = replace(told, estimate=Estimate(90, is_whole=False))
+    assert "at least 1 min 30 s: that is what reading takes" in drawn(plan_view(longer))
 
 
 def test_a_trial_that_reads_nothing_tells_nothing(tmp_path: Path) -> None:
