@@ -133,8 +133,9 @@ class _Work:
             reason = f"not tried: {_FAILURES_IN_A_ROW} objects had failed in a row"
             return Result(Status.FAILED), reason
         decision = self._decision(position)
+        item = self._results.table.item(position)
         result, reason = copy_or_tell(
-            self._results.table.item(position),
+            item._replace(checksum=item.md5) if decision.is_told else item,
             self._elsewhere[decision.read_from],
             self._stores.target,
             stop=stop,

@@ -39,7 +39,10 @@ class Comparison:
         self._decisions = decisions
         self._layouts = retrying(source.layouts, Stop())
         # Nearly all objects of a first run: decided once, not each by itself.
-        self._copy = decisions.code(decide(Observed(source=StoredObject("")))[0])
+        self._copy = {
+            told: decisions.code(decide(Observed(source=StoredObject("", checksum=checksum)))[0])
+            for told, checksum in ((True, ""), (False, None))
+        }
 
     def look(self, number: int, seen: Iterator[Seen], stop: Stop) -> None:
         """Decide on the objects of a block, from what the target holds of them.
@@ -74,7 +77,7 @@ class Comparison:
                 continue
             block.sizes_bytes[row] = size_of(item)
             if unproven[row].listed is None and not block.is_directory:
-                codes[row] = self._copy
+                codes[row] = self._copy[item.checksum == item.md5]
             else:
                 self._decide(number, unproven[row], item)
 

@@ -35,13 +35,15 @@ class Decision(NamedTuple):
     """What is to be done with an object; there are few different ones.
 
     With ``Action.NONE`` nothing can be done: ``status`` says what became of it. ``read_from`` names
-    where it is read if the source lacks it.
+    where it is read if the source lacks it. ``is_told`` says that where it is read the listing
+    proves its bytes: a server may then copy it without their being looked at.
     """
 
     action: Action
     evidence: Evidence = Evidence.NONE
     status: Status | None = None
     read_from: str = ""
+    is_told: bool = False
 
     @property
     def is_copying(self) -> bool:
@@ -277,9 +279,12 @@ def decide(observed: Observed) -> tuple[Decision, str]:
         return Decision(Action.NONE, status=observed.unopened.status), observed.unopened.reason
     action = Action.COPY if observed.target is None else Action.REPAIR
     if observed.source is not None:
-        return Decision(action), proof.reason if action is Action.REPAIR else ""
+        is_told = observed.source.checksum == observed.source.md5
+        return Decision(action, is_told=is_told), proof.reason if action is Action.REPAIR else ""
     if observed.healing is not None:
-        return Decision(action, read_from=observed.healing.place), proof.reason
+        is_told = observed.healing.item.checksum == observed.healing.item.md5
+        decision = Decision(action, read_from=observed.healing.place, is_told=is_told)
+        return decision, proof.reason
     reason = ", nor in ".join(("it is not in the source", *observed.looked_into))
     if observed.target is not None:
         reason += f", and in the target {proof.reason or 'it is not proven'}"

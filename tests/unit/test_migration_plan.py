@@ -105,6 +105,16 @@ def test_absent_is_copied_present_with_evidence_is_kept_present_without_is_repai
     assert decide(Observed(one, one, WRONG)) == (Decision(Action.REPAIR), WRONG.reason)
 
 
+def test_what_the_sources_listing_proves_may_be_copied_by_a_server() -> None:
+    told = item(1)._replace(checksum=item(1).md5)
+    assert decide(Observed(told))[0] == Decision(Action.COPY, is_told=True)
+    assert not decide(Observed(told._replace(checksum="0" * 32)))[0].is_told
+    assert decide(Observed(healing=Healing(told, "s3")))[0].is_told
+    source = MemoryStore("hdd")
+    plan = plan_of(needs(keep(source, b"x")), source, MemoryStore("s3"))
+    assert [planned.decision.is_told for planned in plan.objects] == [True]
+
+
 def test_same_size_is_no_evidence() -> None:
     one = item(1)
     decision, _ = decide(Observed(one, one, Proof(Evidence.SIZE)))

@@ -67,9 +67,13 @@ class ServerCopies:
 
         try:
             with translated_client(self._name, item.key):
+                copied = ServerCopy.UNABLE
                 if is_proven:
-                    return self._place(item, origin.key_of(item.key), origin, replace=replace)
-                return self._place_checked(item, origin, replace=replace)
+                    copied = self._place(item, origin.key_of(item.key), origin, replace=replace)
+                if copied is ServerCopy.UNABLE and item.layout is Layout.CURRENT:
+                    # Also of one that is known by the ETag of its parts, which is not its MD5.
+                    copied = self._place_checked(item, origin, replace=replace)
+                return copied
         except ClientError as error:
             if error.response["Error"]["Code"] not in _ABSENT_CODES:
                 self._unable.add((origin, is_proven))
