@@ -233,13 +233,13 @@ class Site:
     def _read(self, key: str, target: str, watch: Watch) -> bool:
         """Look at one object; return whether it could be read.
 
-        Swift takes the parts of an object away when somebody replaces it, and tells who is just
-        reading that they are gone. S3 itself lets readers end.
+        While somebody replaces an object, Swift may tell a reader that its parts, or all of it, are
+        gone. S3 itself lets readers end. What is still gone at the last look is told as wrong.
         """
         try:
             content = self.place(target).get(key)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "BrokenMPU":
+            if error.response["Error"]["Code"] not in {"BrokenMPU", "NoSuchKey"}:
                 raise
             return False
         found = watch.found[key] = _md5(content)
