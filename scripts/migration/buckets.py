@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.migration.credentials import credentials_for, session_for
 from scripts.migration.model import Location
-from scripts.migration.places import endpoint_of, is_loopback
+from scripts.migration.places import endpoint_of
 from scripts.migration.stores.bucket_rules import BucketRules
 from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
@@ -159,15 +159,12 @@ def _encryption(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _is_sealed(endpoint: str, config: Mapping[str, Any]) -> bool:
-    """Return whether nobody can change a request on its way: by TLS, or as it leaves no machine.
+    """Return whether nothing can change a request on its way unseen, as TLS carries it.
 
-    Then its signature need not cover its body, which saves hashing it (decisions/who-seals.md).
+    Then its signature need not cover its body, which saves hashing that.
     """
-    if config.get("use_ssl") is False and not endpoint:
-        return False
-    if endpoint.startswith("http://"):
-        return is_loopback(endpoint)
-    return config.get("ssl_verify") is not False
+    is_plain = endpoint.startswith("http://") or (not endpoint and config.get("use_ssl") is False)
+    return not is_plain and config.get("ssl_verify") is not False
 
 
 def _client_options(

@@ -28,11 +28,6 @@ def endpoint_of(config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     return str(config.get("endpointurl") or next(told, ""))
 
 
-def is_loopback(url: str) -> bool:
-    """Return whether the server of ``url`` is this machine."""
-    return urlsplit(url).hostname in _LOOPBACK
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a remote is: the server (empty for this machine), and the path there."""
