@@ -18,6 +18,7 @@ from scripts.migration.model import SHARDS, Evidence, Layout, Proof, Status, Sto
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES, Store
+from scripts.migration.stores.conditions import Conditions, Creates
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.multipart import KnownEtags
@@ -512,6 +513,18 @@ def test_a_bucket_that_may_not_be_written_is_told_once(bucket: str) -> None:
     assert "s3:PutObject" in caught.value.hint
     nowhere = Uploads(f"{bucket}-is-not-there", "", s3_server.client)
     assert not nowhere.is_refused()
+
+
+@pytest.mark.needs("s3")
+def test_the_real_server_honours_conditions_and_keeps_nothing_of_the_question(bucket: str) -> None:
+    world = S3World(bucket)
+    conditions = Conditions(bucket, world.prefix, s3_server.client)
+    assert conditions.ask() is conditions.ask() is Creates.HONOURED
+    assert world.keys() == []
+    world.plant(".slipway-incoming/creates", b"")  # as a killed run leaves it
+    assert world.store.require_writable() == ()
+    assert world.keys() == []
+    assert Conditions(bucket, "", stranger).ask() is Creates.UNKNOWN
 
 
 @pytest.mark.needs("s3")
