@@ -35,7 +35,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that was answered."""
+    """A request that is answered; it is noted before the client can know."""
 
     method: str
     key: str
@@ -255,6 +255,8 @@ def serving(stub: StubS3) -> Iterator[StubS3]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", "0")))
             answer = stub.answer(self.command, unquote(url.path), query, headers, body)
+            key = unquote(url.path).lstrip("/").partition("/")[2]
+            stub.asked.append(Asked(self.command, key, query, headers, len(body), answer.status))
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -262,8 +264,6 @@ def serving(stub: StubS3) -> Iterator[StubS3]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
-            key = unquote(url.path).lstrip("/").partition("/")[2]
-            stub.asked.append(Asked(self.command, key, query, headers, len(body), answer.status))
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_any  # noqa: N815
 

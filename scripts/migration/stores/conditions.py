@@ -64,8 +64,10 @@ class Conditions:
         self._connect = connect
         self._options = dict(options or {})
 
-    def ask(self) -> Creates:
+    def ask(self) -> tuple[Creates, Exception | None]:
         """Create an empty object twice, remove it, and return what the second request came to.
+
+        With it is returned what botocore has to say if that failed.
 
         What a killed run left there answers the first one already. Another migration that cleans up
         in the same moment can make a server seem to ignore the condition: then that is told, and
@@ -73,9 +75,10 @@ class Conditions:
         """
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+        answer, trouble = Creates.IGNORED, None
+        versions: dict[str | None, None] = {}
         try:
             client = self._connect()
-            versions: dict[str | None, None] = {}
             try:
                 for _ in range(2):
                     made = client.put_object(
@@ -84,14 +87,12 @@ class Conditions:
                     versions[made.get("VersionId")] = None
             except ClientError as error:
                 status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-                answer = _ANSWERS.get(status, Creates.UNKNOWN)
-            else:
-                answer = Creates.IGNORED
+                answer, trouble = _ANSWERS.get(status, Creates.UNKNOWN), error
             if versions or answer is Creates.HONOURED:
                 self._remove(client, versions or [None])
-        except BotoCoreError:
-            return Creates.UNKNOWN  # its trouble is for the first object to tell
-        return answer
+        except BotoCoreError as error:
+            return Creates.UNKNOWN, error
+        return answer, trouble
 
     def _remove(self, client: Any, versions: Iterable[str | None]) -> None:  # noqa: ANN401  botocore ships no types
         """Remove what was made; where versions are kept, for good if that is allowed.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
-from scripts.errors import AccessDenied, ObjectMissing
+from scripts.errors import ObjectMissing
 from scripts.migration.model import (
     LAYOUTS,
     Evidence,
@@ -26,7 +26,12 @@ from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.conditions import Creates
 from scripts.migration.stores.multipart import Composite, KnownEtags
-from scripts.migration.stores.s3_errors import is_not_implemented, translated
+from scripts.migration.stores.s3_errors import (
+    is_full,
+    is_not_implemented,
+    refusal_of,
+    translated,
+)
 from scripts.migration.stores.server_copy import INCOMING
 
 if TYPE_CHECKING:
@@ -287,17 +292,17 @@ class S3Store:
         return self._found
 
     def _ask(self) -> Creates:
-        creates = Creates.UNKNOWN
+        creates, trouble = Creates.UNKNOWN, None
         if self._rules is not None and self._rules.needs_checksums:
             self._bucket = self._with_checksums or self._bucket
         elif self._conditions is not None:
-            creates = self._conditions.ask()
-        is_unknown = creates is Creates.UNKNOWN
-        if is_unknown and self._uploads is not None and self._uploads.is_refused():
-            raise AccessDenied(
-                f"{self.name} ({self.place}): the store refuses to be written to.",
-                hint="The keys need the right to put objects there (s3:PutObject).",
-            )
+            creates, trouble = self._conditions.ask()
+        if creates is Creates.UNKNOWN:
+            if not is_full(trouble):  # else it may be the one key that is refused
+                trouble = self._uploads.trouble() if self._uploads else None
+            refusal = refusal_of(trouble, self.place, self.name)
+            if refusal is not None:
+                raise refusal from trouble
         return creates
 
     def remove(self, item: StoredObject) -> None:

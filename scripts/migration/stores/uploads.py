@@ -38,10 +38,10 @@ class Uploads:
         self._connect = connect
         self._options = dict(options or {})
 
-    def is_refused(self) -> bool:
-        """Return whether the store says that uploads may not be begun here.
+    def trouble(self) -> Exception | None:
+        """Begin an upload and abort it; return what botocore has to say if that fails.
 
-        Any other trouble is for the first object to tell.
+        It needs the right to write objects, and nothing is written.
         """
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
@@ -50,11 +50,10 @@ class Uploads:
             client = self._connect()
             begun = client.create_multipart_upload(**where, **self._options)
             client.abort_multipart_upload(**where, UploadId=begun["UploadId"])
-        except ClientError as error:
-            return error.response["ResponseMetadata"]["HTTPStatusCode"] in {401, 403}
-        except BotoCoreError:
-            return False
-        return False
+        except (BotoCoreError, ClientError) as error:
+            trouble: Exception = error
+            return trouble
+        return None
 
     def abort_all(self) -> int:
         """Abort each, and return how many.
