@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 JOBS = 8
 ENDS_WITHIN_S = 240
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.faults.migrating", "dvc.repo", "dvc.cli", "obstore.store"])
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["tests.faults.migrating", "dvc.repo", "dvc.cli", "obstore.store"])
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Running:
     """A migration at work."""
 
     def __init__(self, wish: Wish) -> None:
-        self._ours, theirs = _SERVER.Pipe()
-        self._process = _SERVER.Process(target=_migrate, args=(wish, theirs))
+        self._ours, theirs = SERVER.Pipe()
+        self._process = SERVER.Process(target=_migrate, args=(wish, theirs))
         self._process.start()
         theirs.close()
         assert self._ours.recv() == "begins"
@@ -137,8 +137,8 @@ def migrate(wish: Wish) -> Ending:
 
 def run_apart(work: Any, *args: Any) -> Any:
     """Return ``work(*args)``, done in a process of its own; it must be a function of a module."""
-    ours, theirs = _SERVER.Pipe()
-    process = _SERVER.Process(target=_answer, args=(theirs, work, args))
+    ours, theirs = SERVER.Pipe()
+    process = SERVER.Process(target=_answer, args=(theirs, work, args))
     process.start()
     theirs.close()
     done, answer = ours.recv() if ours.poll(ENDS_WITHIN_S) else (False, "it did not end")
