@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +43,23 @@ def test_what_cannot_be_remembered_stops_nobody(closed: Site, tally: Tally, targ
         assert ending.complete, ending
         assert "This run is not remembered" in ending.said[-1]
         closed.require_survived("hdd", target)
+
+
+def test_a_fresh_clone_that_is_read_only(site: Site, tally: Tally) -> None:
+    """DVC itself has not been there yet: it makes ``.dvc/tmp`` whenever it opens a project."""
+    dvc = site.project.root / ".dvc"
+    shutil.rmtree(dvc / "tmp")
+    dvc.chmod(0o555)
+    try:
+        with tally.fault(FAMILY):
+            with site.watched("ssd"):
+                ending = site.migrate("hdd", "ssd", unprivileged=True)
+            assert ending.complete, ending
+            assert "inventory.json" in ending.said[0]
+            assert not (dvc / "tmp").exists()
+            site.require_survived("hdd", "ssd")
+    finally:
+        dvc.chmod(0o755)
 
 
 @pytest.mark.parametrize("closed", [0o555], indirect=True)
