@@ -243,7 +243,7 @@ def _in_project(command: str) -> None:
     from scripts.container import inside
 
     with exit_on_error():
-        inside.hand_over_project(ROOT, command, sys.argv)
+        inside.hand_over(ROOT, inside.project_command(ROOT, command, sys.argv))
 
 
 @task

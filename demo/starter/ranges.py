@@ -100,9 +100,9 @@ def _violations(node: DictConfig, path: str) -> Iterator[tuple[str, object, Rang
     )
     for name in (str(each) for each in node):
         key = f"{path}{name}"
-        if OmegaConf.is_missing(node, name):
-            continue
         try:
+            if OmegaConf.is_missing(node, name):
+                continue
             value = node[name]
         except OmegaConfBaseException as error:
             raise ConfigError(

@@ -166,19 +166,16 @@ def split_command(argv: Sequence[str]) -> list[str]:
     return command
 
 
-def hand_over_project(root: Path, command: str, argv: Sequence[str]) -> NoReturn:
-    """Hand this terminal over to a command of the project in ``demo/``.
+def project_command(root: Path, command: str, argv: Sequence[str]) -> list[str]:
+    """Return a command of the project in ``demo/``, to be run inside; pure.
 
     Args:
-        root: The workspace, whose container runs.
+        root: The workspace.
         command: Which of ``demo/bin``.
         argv: The command line that this process got; what stands behind ``--`` is the command's.
-
-    Raises:
-        ContainerError: The container does not run.
     """
     words = argv[argv.index("--") + 1 :] if "--" in argv else []
-    hand_over(root, ["python", f"{workspace_target(root)}/demo/bin/{command}", *words])
+    return ["python", f"{workspace_target(root)}/demo/bin/{command}", *words]
 
 
 def ask_inside(

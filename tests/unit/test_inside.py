@@ -50,6 +50,24 @@ def test_the_command_is_what_stands_behind_two_dashes() -> None:
         inside.split_command(["inv", "exec"])
 
 
+def test_a_command_of_the_project_gets_what_stands_behind_two_dashes() -> None:
+    root = Path("/home/ada/slipway")
+    program = ["python", "/home/ada/slipway/demo/bin/train"]
+    assert inside.project_command(root, "train", ["inv", "train"]) == program
+    argv = ["inv", "train", "--", "-m", "loss=glob(*)", "--", "x"]
+    assert inside.project_command(root, "train", argv) == [
+        *program,
+        "-m",
+        "loss=glob(*)",
+        "--",
+        "x",
+    ]
+
+
+def test_a_command_inside_knows_its_image(tmp_path: Path) -> None:
+    assert inside.values_inside(Settings(tmp_path), CONTAINER, {})["SLIPWAY_IMAGE_ID"] == "i"
+
+
 def test_a_report_outside_the_workspace_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

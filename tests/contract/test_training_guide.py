@@ -1,0 +1,45 @@
+"""Every command of docs/guide/training.md is executed, with data and epochs of a test's size."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from desk import PROJECT, Desk
+
+GUIDE = PROJECT.parent / "docs" / "guide" / "training.md"
+_SMALL = {
+    "train": ["+trainer.limit_train_batches=2", "+trainer.limit_val_batches=1"],
+    "evaluate": [],
+    "infer": [],
+    "rerun": [],
+}
+
+
+def _commands() -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def test_every_command_of_the_guide(desk: Desk) -> None:
+    commands = _commands()
+    assert len(commands) > 12
+    for command in commands:
+        name, *words = shlex.split(command)
+        first = sorted(desk.folder.glob("runs/cats_dogs/*"))[:1]
+        words = [word.replace("RUN", str(first[0])) if first else word for word in words]
+        asked = {"--help", "--cfg"} & set(words)
+        if name == "rerun":
+            words += ["--to", "runs/again"]
+        elif not asked and not any("resume=" in word for word in words):
+            small = [] if "loss.margn=0.3" in words else _SMALL[name]
+            epochs = any("max_epochs" in word for word in words)
+            words += [*desk.places(), *small]
+            words += ["trainer.max_epochs=1"] if name == "train" and not epochs else []
+        if name == "train" and "logger=" not in command and not asked:
+            words += ["logger=csv"]
+        ended = desk.run(name, *words)
+        expected = 2 if "margn" in command else 0
+        assert ended.code == expected, f"{command}\n{ended.out}{ended.err}"
+        if "margn" in command:
+            assert "Did you mean loss.margin?" in ended.err
