@@ -194,7 +194,7 @@ def _begun(config: DictConfig, kind: str, run_dir: Path) -> Record:
     return Record(
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         kind=kind,
-        overrides=list(HydraConfig.get().overrides.task),
+        overrides=_overrides(),
         directory=str(Path.cwd()),
         config=_composed(config),
         seed=int(config.seed),
@@ -203,6 +203,12 @@ def _begun(config: DictConfig, kind: str, run_dir: Path) -> Record:
         process={"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid())},
         earlier=_earlier(run_dir),
     )
+
+
+def _overrides() -> list[str]:
+    """Return the words of the command line as they were given: `${...}` in them is for later."""
+    words = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return [str(word) for word in words] if isinstance(words, list) else []
 
 
 def _composed(config: DictConfig) -> dict[str, Any]:

@@ -35,7 +35,9 @@ def resumed(words: Sequence[str]) -> list[str]:
             f"resume={runs[-1]}: there is no run in {run}.",
             hint="Name a run's folder, the one that holds record.json and checkpoints/.",
         )
-    began = [str(word) for word in OmegaConf.load(overrides)]
+    # As they were given: `${...}` in them is for Hydra, once all is composed.
+    given = OmegaConf.to_container(OmegaConf.load(overrides), resolve=False)
+    began = [str(word) for word in given] if isinstance(given, list) else []
     beside = [word for word in words if not word.startswith(_WORD)]
     checkpoint = [f"ckpt_path='{run / LAST}'"] if (run / LAST).is_file() else []
     return [*began, *beside, f"hydra.run.dir='{run}'", *checkpoint]

@@ -26,13 +26,13 @@ def test_wandb_keeps_metrics_and_pictures_offline(shared: Desk) -> None:
     files = list(folder.glob("offline-run-*/*.wandb"))
     assert len(files) == 1
     store = DataStore()
-    store.open_for_scan(str(files[0]))  # type: ignore[no-untyped-call]
+    store.open_for_scan(str(files[0]))
     keys, ended = set(), False
     while True:
-        data = store.scan_data()  # type: ignore[no-untyped-call]
+        data = store.scan_data()
         if data is None:
             break
-        record = wandb_internal_pb2.Record()  # type: ignore[attr-defined]
+        record = wandb_internal_pb2.Record()
         record.ParseFromString(data)
         keys |= {item.key or item.nested_key[0] for item in record.history.item}
         ended = ended or record.HasField("exit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 from desk import PROJECT, Desk
 
@@ -21,7 +22,8 @@ def _commands() -> list[str]:
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
-def test_every_command_of_the_guide(desk: Desk) -> None:
+def test_every_command_of_the_guide(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
     commands = _commands()
     assert len(commands) > 12
     for command in commands:
