@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from desk import PROJECT, Desk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GUIDE = PROJECT.parent / "docs" / "guide" / "training.md"
 _SMALL = {
