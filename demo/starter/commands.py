@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NoReturn
 
@@ -167,7 +168,14 @@ def _known_keys(name: str) -> list[str]:
     with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         config = compose(name)
     groups = [*schema.OPTIONS, *(path.name for path in CONFIGS.iterdir() if path.is_dir())]
-    return [*dict.fromkeys([*groups, *_keys_of(config, "")])]
+    options = [
+        f"{group}.{each.name}"
+        for group, kinds in schema.OPTIONS.items()
+        for kind in kinds.values()
+        for each in fields(kind)
+    ]
+    known = dict.fromkeys([*groups, *options, *_keys_of(config, "")])
+    return [key for key in known if not key.rpartition(".")[2].startswith("_")]
 
 
 def _keys_of(node: DictConfig, path: str) -> Iterable[str]:

@@ -28,6 +28,7 @@ def _refused(ended: Ended, *told: str) -> None:
         ("loss=arcfac", "Did you mean loss=arcface?"),
         ("los=arcface", "Did you mean loss?"),
         ("data.num_worker=3", "Did you mean data.num_workers?"),
+        ("loss.margn=3", "Did you mean loss.margin?"),
         ("optimizr.lr=3", "Did you mean optimizer.lr?"),
         ("trainer.max_epoch=3", "Did you mean trainer.max_epochs?"),
         ("experiment=cat_dogs", "Did you mean experiment=cats_dogs?"),
