@@ -285,6 +285,51 @@ def lock(_: Context, upgrade: bool = False) -> None:
         console.show(view.lock_view(changes))
 
 
+@task(help={"json": JSON})
+def reqs(_: Context, json: bool = False) -> None:
+    """Compare what code imports with environment.txt and what is installed.
+
+    Behind -- stand the files and directories to read; all of this project's own if not given.
+    Whatever is missing, undeclared or unused is named, and the exit code is 8.
+
+    Example: ./inv reqs -- scripts
+    """
+    from scripts.container import inside
+
+    with exit_on_error(), console.progress() as progress:
+        inside.hand_over_task(ROOT, "reqs")
+        from scripts.console import environment as view
+        from scripts.environment.drift import check_requirements
+
+        report = check_requirements(ROOT, inside.words_behind(sys.argv), progress)
+        console.show_result(report, view.requirements_view, as_json=json)
+        report.require_clean()
+
+
+@task(help={"to": "where to write it, inside the workspace: .svg, .dot, .tgf or .graphml (yEd)"})
+def callgraph(_: Context, to: str = "") -> None:
+    """Draw who calls whom among the functions of some files.
+
+    Behind -- stand files and directories; demo/ if not given.
+
+    Example: ./inv callgraph --to calls.svg -- scripts/environment
+    """
+    from scripts.container import inside
+
+    with exit_on_error(), console.progress() as progress:
+        inside.require_visible(to, ROOT)
+        inside.hand_over_task(ROOT, "callgraph")
+        from scripts.analysis import callgraph as drawing
+        from scripts.console import analysis as view
+        from scripts.sources import find_sources
+
+        asked = [Path(path) for path in inside.words_behind(sys.argv)]
+        sources = find_sources(asked or [ROOT / "demo"])
+        path = Path(to) if to else ROOT / drawing.USUAL_FILE
+        graph = drawing.write_callgraph(ROOT, sources, path, progress)
+        console.say(view.callgraph_line(graph))
+
+
 @task
 def lint(_: Context) -> None:
     """Check style, types and layers, inside."""

@@ -152,13 +152,18 @@ def become_logs(root: Path, *, follow: bool, lines: int) -> NoReturn:
     process.become(["docker", "logs", "--tail", str(lines), *flags, container.container_id])
 
 
+def words_behind(argv: Sequence[str]) -> list[str]:
+    """Return what stands behind ``--`` on a command line, word for word; nothing without one."""
+    return list(argv[argv.index("--") + 1 :]) if "--" in argv else []
+
+
 def split_command(argv: Sequence[str]) -> list[str]:
     """Return the command that stands behind ``--`` on a command line, word for word.
 
     Raises:
         SettingsError: There is none.
     """
-    command = list(argv[argv.index("--") + 1 :]) if "--" in argv else []
+    command = words_behind(argv)
     if not command:
         raise SettingsError(
             "There is no command to run.", hint="For example: ./inv exec -- python -V"
