@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import quote
 
 from scripts import process
@@ -136,12 +136,24 @@ def require_visible(path: str, root: Path) -> None:
         )
 
 
+class RunShown(Protocol):
+    """How a program is run on this terminal: one of :mod:`scripts.process`'s ways."""
+
+    def __call__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        """Run it and return its exit code."""
+
+
 def run_inside(
-    settings: Settings, container: ContainerFacts, argv: Sequence[str], added: Mapping[str, str]
+    settings: Settings,
+    container: ContainerFacts,
+    argv: Sequence[str],
+    added: Mapping[str, str],
+    *,
+    run: RunShown = process.run_shown,
 ) -> int:
     """Run a command inside on this terminal, with variables ``added``; return its exit code."""
     command, values = _prepared(settings, container, argv, {**os.environ, **added}, tuple(added))
-    return process.run_shown(command, env=values)
+    return run(command, env=values)
 
 
 def become_logs(root: Path, *, follow: bool, lines: int) -> NoReturn:
