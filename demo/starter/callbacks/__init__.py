@@ -1,0 +1,1 @@
+"""What happens beside training: pictures, lines for the log, randomness that can be repeated."""

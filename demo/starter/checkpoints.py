@@ -1,0 +1,37 @@
+"""Checkpoints: written whole or not at all, and checked before they are read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and moves it there, so that a kill leaves the old one.
+
+    Lightning's own way writes to the system's temporary folder, from where moving may be copying.
+    """
+
+    def save_checkpoint(
+        self,
+        checkpoint: Mapping[str, Any],
+        path: str | os.PathLike[str],
+        storage_options: Any | None = None,  # noqa: ANN401  Lightning's
+    ) -> None:
+        """Save a checkpoint."""
+        del storage_options
+        place = Path(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        writing = place.with_name(f".{place.name}.writing")
+        with writing.open("wb") as file:
+            torch.save(dict(checkpoint), file)
+            file.flush()
+            os.fsync(file.fileno())
+        writing.replace(place)

@@ -1,0 +1,173 @@
+"""How a command runs: Hydra composes, the configuration is checked, errors become messages.
+
+Slow imports (torch, lightning) stand in what is run, so that `--help` and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, NoReturn
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from starter import schema
+from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
+from starter.ranges import nearest
+from starter.resuming import resumed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PROJECT = Path(__file__).resolve().parents[1]
+CONFIGS = Path(__file__).resolve().parent / "configs"
+
+
+def run(name: str, task: Callable[[DictConfig], object]) -> None:
+    """Run a command with the arguments of the command line, and end with its exit code.
+
+    Args:
+        name: The command, and the file of its configuration.
+        task: What it does with a composed configuration.
+    """
+    _register()
+    # Hydra hands errors on instead of printing them in its own way.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    with exit_on_error():
+        sys.argv[1:] = resumed(sys.argv[1:])
+        with _explained(name):
+            if {"-h", "--help"} & set(sys.argv[1:]):
+                print(_help(name))
+                return
+            hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
+
+
+def _help(name: str) -> str:
+    """Return what `--help` prints: Hydra's template, filled in here.
+
+    Hydra itself would copy everything that is registered once for each group: a second and more.
+    """
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        config = compose(name, return_hydra_config=True)
+    return str(config.hydra.help.template).replace("$OPTIONS", "\n".join(_option_lines()))
+
+
+def _option_lines() -> Iterator[str]:
+    """Yield each group with its options."""
+    groups = {group: list(options) for group, options in schema.OPTIONS.items()}
+    for path in sorted(CONFIGS.glob("*/*.yaml")):
+        groups.setdefault(path.parent.name, []).append(path.stem)
+    for group in sorted(groups):
+        options = [option for option in sorted(groups[group]) if not option.startswith("_")]
+        yield f"{group:17}{', '.join(options)}"
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """Turn an error that is meant for a person into a message, a hint and its exit code."""
+    try:
+        yield
+    except StarterError as error:
+        _say(f"ERROR {error.text}", *([f"HINT  {error.hint}"] if error.hint else []))
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        _interrupted()
+
+
+def _interrupted() -> NoReturn:
+    _say("Interrupted. `train resume=RUN` goes on from the last epoch that was completed.")
+    raise SystemExit(EXIT_INTERRUPTED)
+
+
+def _say(*lines: str) -> None:
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def _register() -> None:
+    schema.register()
+    OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT), replace=True)
+    OmegaConf.register_new_resolver("is_terminal", lambda: sys.stderr.isatty(), replace=True)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn what Hydra says of a configuration that does not compose into a message and a hint.
+
+    Raises:
+        ConfigError: The configuration does not compose.
+    """
+    try:
+        yield
+    except MissingConfigException as error:
+        raise _unknown_option(error) from error
+    except ConfigCompositionException as error:
+        raise _not_composed(name, error) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(
+            str(error).strip(),
+            hint="A value with spaces, brackets or `=` is quoted twice: 'text=\"The cat sleeps.\"'",
+        ) from error
+
+
+def _unknown_option(error: MissingConfigException) -> ConfigError:
+    group, _, word = (error.missing_cfg_file or "").rpartition("/")
+    options = list(error.options or [])
+    near = nearest(word, options)
+    listed = f"There are: {', '.join(options)}." if options else ""
+    if not group:
+        return ConfigError(str(error).splitlines()[0])
+    return ConfigError(
+        f"{group}={word}: there is no such option.",
+        hint=f"Did you mean {group}={near}? {listed}" if near else listed,
+    )
+
+
+def _not_composed(name: str, error: ConfigCompositionException) -> ConfigError:
+    """Return an error that names the key, and the nearest that there is."""
+    told = str(error).splitlines()[0]
+    cause = error.__cause__ or error.__context__
+    reason = str(cause).splitlines()[0] if cause is not None else ""
+    unknown = re.search(r"Could not override '([^']+)'", told)
+    if unknown and ("is not in struct" in reason or "not in" in reason or "No match" in str(error)):
+        return _unknown_key(name, unknown[1])
+    appended = re.search(r"Error merging override \+?([^=]+)=", told)
+    if appended and "not in" in reason:
+        return _unknown_key(name, appended[1])
+    return ConfigError(f"{told.rstrip('.')}: {reason}" if reason else told)
+
+
+def _unknown_key(name: str, key: str) -> ConfigError:
+    known = _known_keys(name)
+    near = nearest(key, known)
+    if not near:
+        last = key.rpartition(".")[2]
+        near = next((each for each in known if each.rpartition(".")[2] == last), "")
+    hint = f"Did you mean {near}? " if near else ""
+    return ConfigError(
+        f"{key}: there is no such key.", hint=f"{hint}`{name} --cfg job` shows all keys."
+    )
+
+
+def _known_keys(name: str) -> list[str]:
+    """Return all keys and groups of a command's configuration."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
+        config = compose(name)
+    groups = [*schema.OPTIONS, *(path.name for path in CONFIGS.iterdir() if path.is_dir())]
+    return [*dict.fromkeys([*groups, *_keys_of(config, "")])]
+
+
+def _keys_of(node: DictConfig, path: str) -> Iterable[str]:
+    for name in node:
+        key = f"{path}{name}"
+        yield key
+        if not OmegaConf.is_missing(node, name) and not OmegaConf.is_interpolation(node, str(name)):
+            below = node._get_node(name)  # noqa: SLF001  the public way would resolve it
+            if isinstance(below, DictConfig) and not below._is_none():  # noqa: SLF001
+                yield from _keys_of(below, f"{key}.")

@@ -1,0 +1,211 @@
+"""Sentences that are acceptable or not, through Hugging Face Datasets: made here, or from the hub."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from torch.utils.data import Dataset
+
+from starter.data.encoders import SentenceEncoder
+from starter.data.folder import SPLITS, made_folder, split_sizes
+from starter.data.grammar import CLASSES, make_sentence
+from starter.data.module import ClassifiedData
+from starter.errors import DataError
+from starter.models.loading import explain_download
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import datasets
+
+    from starter.data.sampling import Place
+
+_TOKENS = {
+    "unk_token": "[UNK]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
+_HUB_SPLITS = {"train": "train", "val": "validation", "test": "validation"}
+"""GLUE keeps the labels of its test sentences to itself."""
+
+
+class SentenceSplit(Dataset[Any]):
+    """The sentences of one split, with their labels."""
+
+    def __init__(self, sentences: list[str], labels: list[int]) -> None:
+        self._sentences = sentences
+        self._labels = labels
+
+    def __len__(self) -> int:
+        return len(self._sentences)
+
+    def __getitem__(self, place: Place) -> tuple[str, int]:
+        return self._sentences[place.index], self._labels[place.index]
+
+
+class SentenceData(ClassifiedData):
+    """Sentences from ``dir/{train,val,test}.csv``, or from the hub.
+
+    Args:
+        dir: The folder.
+        make: How many to make if the folder is missing; 0 for none.
+        hub_name: A data set on the Hugging Face hub to read instead.
+        hub_subset: Its subset.
+        tokenizer: A tokenizer's name on the hub or its folder; ``None`` to make one of the words.
+        vocabulary: The most words that one made here knows.
+        max_length: How many words of a sentence are looked at.
+        batch_size: How many sentences are seen at once.
+        num_workers: Processes that read them; 0 for the training process itself.
+        seed: What their order follows from.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: str,  # noqa: A002  the key of the configuration
+        make: int,
+        hub_name: str | None,
+        hub_subset: str | None,
+        tokenizer: str | None,
+        vocabulary: int,
+        max_length: int,
+        batch_size: int,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__(batch_size=batch_size, num_workers=num_workers, seed=seed)
+        self._dir = Path(dir)
+        self._make = make
+        self._hub = (hub_name, hub_subset)
+        self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
+        self._max_length = max_length
+        self.classes = CLASSES
+
+    def prepare_data(self) -> None:
+        """Make the sentences, if they are missing and may be made."""
+        if self._make:
+            make_sentences(self._dir, count=self._make, again=False)
+
+    def read_splits(self) -> None:
+        """Read the sentences of each split, and make the tokenizer of those to learn from."""
+        splits = self._from_hub() if self._hub[0] else self._from_files()
+        texts: dict[str, list[str]] = {}
+        for split in SPLITS:
+            where = f"{self._hub[0] or self._dir / split}"
+            texts[split], labels = _checked(splits[split], where)
+            self.datasets[split] = SentenceSplit(texts[split], labels)
+            self.sizes[split] = len(labels)
+        self.encoder = self._make_encoder(texts["train"])
+
+    def _from_files(self) -> dict[str, datasets.Dataset]:
+        import datasets  # noqa: PLC0415  a second, of no use for pictures
+
+        files = {split: self._dir / f"{split}.csv" for split in SPLITS}
+        for file in files.values():
+            if not file.is_file():
+                raise DataError(f"{file} does not exist.", hint="data.dir must hold it.")
+        return {
+            split: cast("datasets.Dataset", datasets.Dataset.from_csv(str(file), keep_in_memory=True))
+            for split, file in files.items()
+        }
+
+    def _from_hub(self) -> dict[str, datasets.Dataset]:
+        import datasets  # noqa: PLC0415  as above
+
+        name, subset = self._hub
+        with explain_download(f"data.hub_name={name} data.hub_subset={subset}"):
+            found = datasets.load_dataset(cast("str", name), subset)
+            return {split: found[hub] for split, hub in _HUB_SPLITS.items()}
+
+    def _make_encoder(self, texts: list[str]) -> SentenceEncoder:
+        if self._tokenizer is None:
+            return SentenceEncoder(_tokenizer_of(texts, self._vocabulary), self._max_length, _TOKENS)
+        from transformers import AutoTokenizer  # noqa: PLC0415  as above
+
+        with explain_download(f"data.tokenizer={self._tokenizer}"):
+            loaded = AutoTokenizer.from_pretrained(self._tokenizer, use_fast=True)
+        tokens = {name: getattr(loaded, name) for name in _TOKENS if getattr(loaded, name)}
+        return SentenceEncoder(loaded.backend_tokenizer.to_str(), self._max_length, tokens)
+
+
+def make_sentences(folder: Path, *, count: int, again: bool, seed: int = 0) -> None:
+    """Make a data set, whole or not at all.
+
+    No sentence of one split stands in another.
+
+    Args:
+        folder: Where it goes.
+        count: How many sentences in all splits together.
+        again: Whether to replace one that is there.
+        seed: What they follow from.
+    """
+    with made_folder(folder, {"sentences": count, "seed": seed}, again=again) as making:
+        if making is None:
+            return
+        index = 0
+        seen: set[str] = set()
+        for split, in_split in split_sizes(count).items():
+            rows = []
+            while len(rows) < in_split:
+                sentence = make_sentence(seed=seed, index=index)
+                index += 1
+                if sentence.text not in seen:
+                    seen.add(sentence.text)
+                    rows.append((sentence.text, sentence.label))
+            _write_csv(making / f"{split}.csv", rows)
+
+
+def _write_csv(path: Path, rows: Iterable[tuple[str, int]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["sentence", "label"])
+        writer.writerows(rows)
+
+
+def _checked(rows: datasets.Dataset, where: str) -> tuple[list[str], list[int]]:
+    """Return the sentences and labels of a split.
+
+    Raises:
+        DataError: A column is missing, a label is none of the classes, or there are no rows.
+    """
+    missing = [name for name in ("sentence", "label") if name not in rows.column_names]
+    if missing:
+        raise DataError(
+            f"{where} has no column `{missing[0]}`.", hint=f"It has: {', '.join(rows.column_names)}."
+        )
+    if not len(rows):
+        raise DataError(f"{where} holds no sentences.")
+    sentences, labels = list(rows["sentence"]), list(rows["label"])
+    for row, (sentence, label) in enumerate(zip(sentences, labels), start=1):
+        if label not in range(len(CLASSES)):
+            raise DataError(
+                f"{where}, row {row}: the label is {label!r}.",
+                hint=f"It must be one of {', '.join(f'{i} ({c})' for i, c in enumerate(CLASSES))}.",
+            )
+        if not isinstance(sentence, str):
+            raise DataError(f"{where}, row {row}: there is no sentence.")
+    return sentences, [int(label) for label in labels]
+
+
+def _tokenizer_of(texts: Iterable[str], vocabulary: int) -> str:
+    """Return a tokenizer (as JSON) of the words that occur, as BERT's splits them."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers  # noqa: PLC0415, I001  as above
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106  no password
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = list(_TOKENS.values())
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocabulary, special_tokens=special, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        special_tokens=[(word, special.index(word)) for word in ("[CLS]", "[SEP]")],
+    )
+    return str(tokenizer.to_str())

@@ -1,0 +1,116 @@
+"""What a run depends on beside its configuration: code, data, environment, machine."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[1]
+DIFF = "git.diff"
+_PACKAGES = ("torch", "lightning", "torchmetrics", "transformers", "datasets", "numpy", "hydra-core")
+_LARGEST_DIFF_BYTES = 20_000_000
+
+
+def observe(run_dir: Path) -> dict[str, Any]:
+    """Return the facts; what differs from the commit goes into a file of the run's folder."""
+    return {
+        "git": _git(run_dir),
+        "data": _tracked_data(),
+        "environment": _environment(),
+        "hardware": _hardware(),
+    }
+
+
+def _git(run_dir: Path) -> dict[str, Any]:
+    """Return commit and branch, and whether files differ from it; without git, why not."""
+    try:
+        commit = _ask_git("rev-parse", "HEAD").strip()
+        diff = _ask_git("diff", "HEAD", "--binary")
+        status = _ask_git("status", "--porcelain", "--untracked-files=normal")
+        branch = _ask_git("rev-parse", "--abbrev-ref", "HEAD").strip()
+    except FileNotFoundError:
+        return {"commit": None, "reason": "git is not installed"}
+    except subprocess.CalledProcessError as error:
+        return {"commit": None, "reason": str(error.stderr).strip()[:500]}
+    except UnicodeDecodeError as error:
+        return {"commit": None, "reason": f"git's answer cannot be read: {error}"}
+    kept = len(diff) <= _LARGEST_DIFF_BYTES
+    if diff and kept:
+        (run_dir / DIFF).write_text(diff, encoding="utf-8")
+    return {
+        "commit": commit,
+        "branch": branch,
+        "changed": bool(diff),
+        "diff": DIFF if diff and kept else None,
+        "diff_sha256": hashlib.sha256(diff.encode()).hexdigest() if diff else None,
+        "untracked": [line[3:] for line in status.splitlines() if line.startswith("??")],
+    }
+
+
+def _ask_git(*words: str) -> str:
+    return subprocess.run(
+        ["git", *words], cwd=PROJECT, check=True, capture_output=True, encoding="utf-8"
+    ).stdout
+
+
+def _tracked_data() -> dict[str, str]:
+    """Return the hash of each file or folder that DVC tracks here, by path."""
+    hashes: dict[str, str] = {}
+    files = [*PROJECT.glob("*.dvc"), *PROJECT.glob("data/**/*.dvc"), *PROJECT.glob("dvc.lock")]
+    for file in sorted(path for path in files if path.is_file()):
+        tracked = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        stages = [tracked, *(tracked.get("stages") or {}).values()]
+        for out in (out for stage in stages for out in stage.get("outs") or ()):
+            path = (file.parent / out["path"]).relative_to(PROJECT)
+            hashes[str(path)] = str(out.get("md5") or out.get("etag") or "not committed")
+    return hashes
+
+
+def _environment() -> dict[str, Any]:
+    """Return the image (as far as the container was told), the lock, and the versions in use."""
+    lock = next((p / "environment.lock" for p in PROJECT.parents if (p / "environment.lock").is_file()), None)
+    return {
+        "image": os.environ.get("SLIPWAY_IMAGE"),
+        "image_id": os.environ.get("SLIPWAY_IMAGE_ID"),
+        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock else None,
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _hardware() -> dict[str, Any]:
+    return {
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": _processor(),
+        "processors": len(os.sched_getaffinity(0)),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpus": _gpus(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor())
+
+
+def _gpus() -> list[str]:
+    """Return the GPUs' names, if torch is loaded: to load it for that alone takes seconds."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        names = Path("/proc/driver/nvidia/gpus").glob("*/information")
+        return [path.read_text(encoding="utf-8").partition("\n")[0].split(":")[1].strip() for path in names]
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -1,0 +1,137 @@
+"""The Lightning module: one for pictures and sentences alike, as a backbone hides the difference."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import lightning
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from torch import nn
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+    MulticlassMatthewsCorrCoef,
+)
+
+from starter.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+    from torch import Tensor
+
+    Batch = tuple[Any, Tensor]
+
+
+class Classifier(lightning.LightningModule):
+    """A backbone and a loss, trained and measured.
+
+    A checkpoint holds all the arguments, so that it can be read back without anything else.
+
+    Args:
+        settings: The configuration's `model`, `loss`, `optimizer` and what these refer to.
+        classes: The names of the classes.
+        encoder: How samples become tensors; see :mod:`starter.data.encoders`.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, Any], classes: Sequence[str], encoder: Mapping[str, Any]
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.settings = OmegaConf.create(dict(settings))
+        self.classes = tuple(classes)
+        self.backbone: nn.Module = instantiate(self.settings.model)
+        self.loss: nn.Module = instantiate(
+            self.settings.loss, features=self.backbone.features, classes=len(self.classes)
+        )
+        # Those of validation and test take turns, so that one set of measures serves both.
+        self.measures = _measures(len(self.classes))
+        self.confusion = torch.zeros(len(self.classes), len(self.classes))
+
+    def forward(self, inputs: Any) -> Tensor:  # noqa: ANN401  a tensor, or several by name
+        """Return the probability of each class for each sample of a batch."""
+        probabilities: Tensor = self.loss.logits(self.backbone(inputs)).softmax(dim=-1)  # type: ignore[operator]
+        return probabilities
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch.
+
+        Raises:
+            TrainingError: It is no finite number.
+        """
+        inputs, labels = batch
+        loss: Tensor = self.loss(self.backbone(inputs), labels)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss.item()} at batch {batch_idx} of epoch {self.current_epoch}.",
+                hint=f"Lower optimizer.lr (now {self.settings.optimizer.lr:g}), or add "
+                "+trainer.gradient_clip_val=1. `train resume=RUN` goes on from the last epoch.",
+            )
+        self.log("train/loss", loss, on_epoch=True, on_step=False, batch_size=len(labels))
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> Tensor:
+        """Measure a batch of the validation data; return its probabilities."""
+        return self._measure("val", batch)
+
+    def test_step(self, batch: Batch, _: int) -> Tensor:
+        """Measure a batch of the test data; return its probabilities."""
+        return self._measure("test", batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what was measured."""
+        self._log_measures("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log what was measured."""
+        self._log_measures("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note how to build the network without downloading anything."""
+        kept = copy.deepcopy(dict(checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]))
+        kept["settings"]["model"].update(self.backbone.architecture())  # type: ignore[operator]
+        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = kept
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Return the optimizer and its learning rate's course."""
+        build = instantiate(self.settings.optimizer)
+        optimization: OptimizerLRSchedulerConfig = build(
+            self.parameters(), steps=int(self.trainer.estimated_stepping_batches)
+        )
+        return optimization
+
+    def _measure(self, split: str, batch: Batch) -> Tensor:
+        inputs, labels = batch
+        features = self.backbone(inputs)
+        loss = self.loss(features, labels)
+        probabilities: Tensor = self.loss.logits(features).softmax(dim=-1)  # type: ignore[operator]
+        self.measures.update(probabilities, labels)
+        self.log(f"{split}/loss", loss, batch_size=len(labels), sync_dist=True)
+        return probabilities
+
+    def _log_measures(self, split: str) -> None:
+        measured = self.measures.compute()
+        self.log_dict(
+            {f"{split}/{name}": value for name, value in measured.items() if name != "confusion"}
+        )
+        self.confusion = measured["confusion"].cpu()
+        self.measures.reset()
+
+
+def _measures(classes: int) -> MetricCollection:
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(classes, average="micro"),
+            "f1": MulticlassF1Score(classes),
+            "matthews": MulticlassMatthewsCorrCoef(classes),
+            "confusion": MulticlassConfusionMatrix(classes),
+        },
+        compute_groups=False,
+    )
