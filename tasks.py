@@ -358,6 +358,22 @@ def profile(
         raise SystemExit(taken.exit_code)
 
 
+@task(
+    help={"name": "its name: letters, digits, dashes", "to": "the directory to make it in"},
+)
+def new(_: Context, name: str, to: str = "") -> None:
+    """Make a fresh project from demo/, under its own name throughout.
+
+    Example: ./inv new cat-or-dog
+    """
+    from scripts.console import template as view
+    from scripts.template.create import new_project
+
+    with exit_on_error():
+        made = new_project(ROOT, name, Path(to) if to else ROOT)
+        console.show(view.project_view(made, ROOT))
+
+
 @task(help={"to": "where to write it, inside the workspace: .svg, .dot, .tgf or .graphml (yEd)"})
 def callgraph(_: Context, to: str = "") -> None:
     """Draw who calls whom among the functions of some files.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 USUAL_DIRECTORY = ".slipway/profiles"
 _RECORDINGS = ".slipway/recordings"
 _STOP = """
-kill -INT -- "-$(cat "$0/group")" || exit 0
+kill -s INT -- "-$(cat "$0/group")" || exit 0
 n=0
 until [ -e "$0/status" ] || [ $n = 100 ]; do n=$((n + 1)); sleep 0.1; done
 """

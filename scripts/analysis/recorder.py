@@ -51,7 +51,7 @@ def _start(group: int, starter: list[str]) -> int:
 
 def _spawn(argv: list[str], group: int, streams: list[tuple[int, int]]) -> int:
     """Start a program in a process group, 0 for a new one; return its process id."""
-    actions = [(os.POSIX_SPAWN_DUP2, mine, its) for mine, its in streams]
+    actions: list[tuple[int, ...]] = [(os.POSIX_SPAWN_DUP2, mine, its) for mine, its in streams]
     if streams and streams[0][0] == _OUTPUT:
         actions += [(os.POSIX_SPAWN_CLOSE, _OUTPUT), (os.POSIX_SPAWN_CLOSE, _ERROR)]
     return os.posix_spawnp(
