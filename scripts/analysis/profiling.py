@@ -23,6 +23,8 @@ RECORDER, CALLS = "scripts/analysis/recorder.py", "scripts/analysis/calls.py"
 """What runs inside, on its own, from the workspace."""
 RATES = range(1, 1001)
 _PYTHON = re.compile(r"^(python|pypy)[0-9.]*$")
+_LAST = re.compile(r"-(?P<flags>[bBdEiIOPqRsSuvx]*)(?P<kind>[mc])(?P<name>.*)", re.DOTALL)
+"""The option after which Python reads no more of its own, with short ones before it: ``-um a.b``."""
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _PROCESS = re.compile(r'<title>process [^<]*</title><rect [^>]*y="(\d+)"[^>]*fg:w="(\d+)"')
 """A process in a flame graph: the level that it is drawn on, and its samples."""
@@ -128,24 +130,27 @@ def _counted(command: Sequence[str], runner: str, output: str) -> list[str]:
     if not _PYTHON.match(PurePosixPath(program).name):
         return ["python", runner, output, "program", program, *words]
     options: list[str] = []
+    kind = "script"
     while words and words[0].startswith("-") and words[0] != "-":
         option = words.pop(0)
-        if option == "-m" and words:
-            return [program, *options, runner, output, "module", *words]
-        if option.startswith("-m") and len(option) > 2:
-            return [program, *options, runner, output, "module", option[2:], *words]
-        if option.startswith("-c"):
+        last = _LAST.fullmatch(option)
+        if last and last["kind"] == "c":
             raise SettingsError(
                 "cProfile counts the calls of a script or module, not of `-c`.",
                 hint="Write it into a file; without --cprofile, py-spy looks at any command.",
             )
+        if last:
+            options += [f"-{last['flags']}"] if last["flags"] else []
+            words = [last["name"], *words] if last["name"] else words
+            kind = "module"
+            break
         options += [option, words.pop(0)] if option in _WITH_VALUE and words else [option]
     if not words:
         raise SettingsError(
             f"`{' '.join(command)}` names no script or module whose calls could be counted.",
             hint="For example: ./inv profile --cprofile -- python train.py",
         )
-    return [program, *options, runner, output, "script", *words]
+    return [program, *options, runner, output, kind, *words]
 
 
 def judge(request: ProfileRequest, recorded: Recorded) -> Profile:
