@@ -24,7 +24,7 @@ RECORDER, CALLS = "scripts/analysis/recorder.py", "scripts/analysis/calls.py"
 RATES = range(1, 1001)
 _PYTHON = re.compile(r"^(python|pypy)[0-9.]*$")
 _LAST = re.compile(r"-(?P<flags>[bBdEiIOPqRsSuvx]*)(?P<kind>[mc])(?P<name>.*)", re.DOTALL)
-"""The option after which Python reads no more of its own, with short ones before it: ``-um a.b``."""
+"""The option that ends Python's own, with short ones before it: ``-um a.b``."""
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _PROCESS = re.compile(r'<title>process [^<]*</title><rect [^>]*y="(\d+)"[^>]*fg:w="(\d+)"')
 """A process in a flame graph: the level that it is drawn on, and its samples."""

@@ -48,7 +48,8 @@ def _described(name: str, distribution: metadata.Distribution) -> Distribution:
 
 
 def _declared(distribution: metadata.Distribution) -> set[str]:
-    return set((distribution.read_text("top_level.txt") or "").split())
+    names = (distribution.read_text("top_level.txt") or "").split()
+    return {name for name in names if name.isidentifier()}  # also paths, and mypyc's own files
 
 
 def _inferred(files: list[tuple[str, ...]]) -> set[str]:
