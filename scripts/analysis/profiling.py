@@ -26,6 +26,11 @@ _PYTHON = re.compile(r"^(python|pypy)[0-9.]*$")
 _LAST = re.compile(r"-(?P<flags>[bBdEiIOPqRsSuvx]*)(?P<kind>[mc])(?P<name>.*)", re.DOTALL)
 """The option that ends Python's own, with short ones before it: ``-um a.b``."""
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+_NOTHING_SEEN = re.compile(
+    "No stack counts found|No python processes found|Wrote flamegraph"
+    "|Failed to get process executable name|Failed to find python version"
+)
+"""What py-spy says, by the moment at which the command ended; it may also have seen the recorder."""
 _PROCESS = re.compile(r'<title>process [^<]*</title><rect [^>]*y="(\d+)"[^>]*fg:w="(\d+)"')
 """A process in a flame graph: the level that it is drawn on, and its samples."""
 
@@ -158,9 +163,11 @@ def judge(request: ProfileRequest, recorded: Recorded) -> Profile:
 
     Raises:
         ToolMissing: The command could not be started.
-        ToolError: The recording broke off.
+        ToolError: The recording broke off, or py-spy could not begin.
     """
     shown = request.command[0]
+    if recorded.status is None and "Error" in recorded.log:
+        raise _failed(recorded)
     if recorded.status is None:
         raise ToolError(
             f"The recording of `{shown}` broke off; there is no profile.",
@@ -200,12 +207,16 @@ def _problem(request: ProfileRequest, recorded: Recorded, exit_code: int) -> Too
             f"`{shown}` {how}, and left no profile: it did not come to Python's own end.",
             hint="Without --cprofile, py-spy looks at it from outside, however it ends.",
         )
-    if "No stack counts found" in recorded.log or "Wrote flamegraph" in recorded.log:
+    if _NOTHING_SEEN.search(recorded.log):
         return ToolError(
             f"`{shown}` {how} before a sample of it was taken.",
             hint="It ran too short, only waited, or runs no Python. --rate 1000 looks more often, "
             "--idle also while it waits, and --cprofile counts every call.",
         )
+    return _failed(recorded)
+
+
+def _failed(recorded: Recorded) -> CommandFailed:
     denied = re.search("permission denied|not permitted", recorded.log, re.IGNORECASE)
     return CommandFailed(
         ["py-spy", "record"], 1, recorded.log,

@@ -91,12 +91,13 @@ def test_a_file_that_is_no_python_is_named_and_the_others_are_read(
 
 
 def test_environments_and_hidden_directories_are_left_out(tmp_path: Path) -> None:
-    write(tmp_path, a_py="", _hidden__a_py="import x\n", env__lib__a_py="import y\n")
-    (tmp_path / "_hidden").rename(tmp_path / ".hidden")
+    write(tmp_path, a_py="", hidden__a_py="import x\n", env__lib__a_py="import y\n")
+    (tmp_path / "hidden").rename(tmp_path / ".hidden")
     (tmp_path / "env" / "pyvenv.cfg").touch()
     assert [path.name for path in find_sources([tmp_path])] == ["a.py"]
+    (tmp_path / "a.py").unlink()
     with pytest.raises(SettingsError, match="holds no Python file"):
-        find_sources([tmp_path / "env"])
+        find_sources([tmp_path])
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:

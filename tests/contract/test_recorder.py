@@ -87,6 +87,14 @@ def test_what_runs_no_python_has_no_sample(tmp_path: Path) -> None:
     assert record(tmp_path, "sleep", "0.5") == ("ended 0", 0)
 
 
+def test_a_sampler_that_fails_leaves_its_words_and_no_status(tmp_path: Path) -> None:
+    recorder = [sys.executable, "-I", "-S", str(ANALYSIS / "recorder.py"), str(tmp_path)]
+    fails = ["sh", "-c", "echo Error: Permission denied >&2; exit 1"]
+    subprocess.run([*recorder, *fails, "--", "true"], check=True)
+    assert (tmp_path / "log").read_text() == "Error: Permission denied\n"
+    assert not (tmp_path / "status").exists()
+
+
 SAVES = """
 import sys, time
 print("ready", flush=True)

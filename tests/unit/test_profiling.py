@@ -118,8 +118,17 @@ def test_the_commands_exit_code_is_kept() -> None:
         ("ended 130", "`python` was interrupted before a sample", 130),
     ],
 )
-def test_a_command_that_ends_too_soon_is_told_of(status: str, said: str, code: int) -> None:
-    log = "Error: Failed to write flamegraph: No stack counts found"
+@pytest.mark.parametrize(
+    "log",
+    [
+        "Error: Failed to write flamegraph: No stack counts found",
+        "Error: No python processes found in process 8 or any of its subprocesses",
+        "py-spy> Wrote flamegraph data to 'x'. Samples: 2 Errors: 0",
+    ],
+)
+def test_a_command_that_ends_too_soon_is_told_of(
+    log: str, status: str, said: str, code: int
+) -> None:
     seen = judge(request(), Recorded(status, log))
     assert seen.path is None
     assert seen.exit_code == code
@@ -132,6 +141,8 @@ def test_where_py_spy_may_not_look_the_setting_is_named() -> None:
     seen = judge(request(), Recorded("ended 0", "Error: Permission denied (os error 13)"))
     assert isinstance(seen.problem, CommandFailed)
     assert "kernel.yama.ptrace_scope" in seen.problem.hint
+    with pytest.raises(CommandFailed, match="Permission denied"):
+        judge(request(), Recorded(None, "Error: Permission denied (os error 13)"))
     other = judge(request(), Recorded("ended 0", "Error: something else"))
     assert isinstance(other.problem, CommandFailed)
     assert "something else" in other.problem.message
