@@ -30,7 +30,7 @@ _NOTHING_SEEN = re.compile(
     "No stack counts found|No python processes found|Wrote flamegraph"
     "|Failed to get process executable name|Failed to find python version"
 )
-"""What py-spy says, by the moment at which the command ended; it may also have seen the recorder."""
+"""What py-spy says, by the moment at which the command ended."""
 _PROCESS = re.compile(r'<title>process [^<]*</title><rect [^>]*y="(\d+)"[^>]*fg:w="(\d+)"')
 """A process in a flame graph: the level that it is drawn on, and its samples."""
 
