@@ -259,11 +259,13 @@ def _missing(module: Imported, declared: set[str]) -> Finding:
     if name in declared:
         reason = f"imported by {where}; declared as {name}, not installed"
         return Finding(Kind.MISSING, module.module, reason, "`./inv lock`, then `./inv up`.")
+    # A name that is only alike may be anybody's package, so it is not proposed.
+    known = f", which pipreqs knows as {name}" if module.guess not in ("", module.module) else ""
     return Finding(
         Kind.MISSING,
         module.module,
         f"imported by {where}; nothing installed brings it",
-        f"Add what brings it to {DECLARED_IN}; by name, {name}.",
+        f"Add what brings it{known}, to {DECLARED_IN}; or is the name misspelled?",
     )
 
 

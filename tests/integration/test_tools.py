@@ -16,10 +16,12 @@ import pytest
 from scripts import process
 from scripts.analysis.profiling import command_samples
 from tests.integration.proxy_site import free_port
+from tests.integration.test_web import see
 from tests.workspace import Workspace, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.needs("docker")
 
@@ -157,6 +159,18 @@ def test_every_call_is_counted_and_shown_by_snakeviz(site: Workspace) -> None:
     assert "SnakeViz runs already" in said(again)
     assert "SnakeViz is stopped" in said(site.inv("profile", "--stop"))
     assert "SnakeViz did not run" in said(site.inv("profile", "--stop"))
+
+
+@pytest.mark.needs("browser")
+def test_snakeviz_is_seen_in_a_real_browser(site: Workspace, tmp_path: Path) -> None:
+    site.up()
+    options = ["--cprofile", "--no-open", "--to", "seen.prof"]
+    done = site.inv("profile", *options, "--", "python", "busy.py", "0.2", "0")
+    assert done.returncode == 0, said(done)
+    url = done.stdout.splitlines()[-1]  # the command printed before
+    shown = see("calls", url, name="spin", screenshot=str(tmp_path / "seen.png"))
+    assert "busy.py" in shown
+    assert "(spin)" in shown
 
 
 def test_a_port_that_is_not_published_is_told_before_the_command_runs(site: Workspace) -> None:
