@@ -97,8 +97,8 @@ def test_a_sampler_that_fails_leaves_its_words_and_no_status(tmp_path: Path) -> 
 
 SAVES = """
 import sys, time
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     while True:
         sum(range(1000))
 except KeyboardInterrupt:
@@ -120,8 +120,9 @@ def test_ctrl_c_is_the_commands_own_affair(tmp_path: Path, sampled: bool) -> Non
         assert started.stdout.readline() == "ready\n"
         time.sleep(1.5 if sampled else 0)
         os.killpg(int((tmp_path / "group").read_text()), signal.SIGINT)
+        started.wait(timeout=60)
+        assert (tmp_path / "status").read_text() == "ended 7\n", "it waits until all is saved"
         assert started.stdout.read() == "saved\n"
-    assert (tmp_path / "status").read_text() == "ended 7\n"
     if sampled:
         assert command_samples((tmp_path / "profile.svg").read_text()) > 10
 
