@@ -1,10 +1,12 @@
-"""The Python files of a project: where they are, and how they are named to a person."""
+"""The files of a project: which they are, and how they are named to a person."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from scripts.errors import SettingsError
+from scripts import process
+from scripts.errors import SettingsError, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +32,28 @@ def find_sources(paths: Sequence[Path]) -> tuple[Path, ...]:
             raise SettingsError(f"{path} {what}.", hint="Name a Python file or a directory.")
         found.update(dict.fromkeys(files))
     return tuple(found)
+
+
+def listed_by_git(root: Path, *patterns: str) -> tuple[Path, ...]:
+    """Return the files that git has or would take: neither data nor runs, and nothing deleted.
+
+    Args:
+        root: The workspace.
+        patterns: What they match, as git's pathspecs.
+
+    Raises:
+        ToolError: git cannot list them.
+    """
+    question = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listed = process.run(["git", *question], cwd=root, check=False)
+    if listed.returncode != 0:
+        reason = (listed.stderr.strip().splitlines() or ["it failed"])[-1]
+        raise ToolError(
+            f"git cannot list the files of {root}: {reason}.",
+            hint="A workspace without git so far: `git init`, then run this again.",
+        )
+    names = sorted(set(filter(None, listed.stdout.split("\0"))))
+    return tuple(root / name for name in names if os.path.lexists(root / name))
 
 
 def below(directory: Path) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.environment.requirements import Imported, Imports
-from scripts.sources import below, find_sources, shown, unread
+from scripts.sources import below, listed_by_git, shown, unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,14 +23,20 @@ if TYPE_CHECKING:
 
     from scripts.progress import Progress
 
-USUAL_PATHS = ("scripts", "tasks.py", "noxfile.py", "tests", "benchmarks", "demo")
-"""Where this project's own code is; those that are not there are passed over."""
+SERVICES = "services"
+"""What runs in other images, from requirements of its own."""
 _NAME = "_slipway_asks_pipreqs"
 
 
 def own_code(root: Path) -> tuple[Path, ...]:
-    """Return the Python files of ``USUAL_PATHS``."""
-    return find_sources([root / path for path in USUAL_PATHS if (root / path).exists()])
+    """Return the workspace's Python files that git has or would take, but those of services.
+
+    So a project that was made beside the others is among them.
+
+    Raises:
+        ToolError: git cannot list them.
+    """
+    return listed_by_git(root, "*.py", f":(exclude){SERVICES}")
 
 
 def observe_imports(root: Path, sources: Sequence[Path], progress: Progress) -> Imports:

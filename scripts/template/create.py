@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from scripts import process
 from scripts.environment.lock import read_pins
-from scripts.errors import SettingsError, SlipwayError, ToolError
+from scripts.errors import SettingsError, SlipwayError
+from scripts.sources import listed_by_git
 from scripts.template.plan import (
     PACKAGE,
     TEMPLATE,
@@ -85,24 +85,13 @@ def _workspace_modules(root: Path) -> set[str]:
 
 def _read_template(root: Path) -> list[ProjectFile]:
     """Return the template's files: those that git has or would take, so no run and no data."""
-    listed = process.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", TEMPLATE],
-        cwd=root, check=False,
-    )  # fmt: skip
-    if listed.returncode != 0:
-        reason = (listed.stderr.strip().splitlines() or ["it failed"])[-1]
-        raise ToolError(
-            f"git cannot list the files of {root / TEMPLATE}: {reason}.",
-            hint="A workspace without git: `git init`, then run this again.",
-        )
-    paths = [PurePosixPath(name) for name in sorted(set(listed.stdout.split("\0"))) if name]
-    present = [path for path in paths if os.path.lexists(root / path)]
+    present = listed_by_git(root, TEMPLATE)
     if not present:
         raise SlipwayError(
             f"There is no template in {root / TEMPLATE}.",
             hint=f"`git checkout -- {TEMPLATE}` brings it back.",
         )
-    return [_read(root / path, path.relative_to(TEMPLATE)) for path in present]
+    return [_read(path, PurePosixPath(path.relative_to(root / TEMPLATE))) for path in present]
 
 
 def _read(path: Path, relative: PurePosixPath) -> ProjectFile:

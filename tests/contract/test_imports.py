@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from scripts.environment.drift import check_requirements
 from scripts.environment.imports import observe_imports, own_code
 from scripts.environment.installed import observe_installed
 from scripts.environment.requirements import Imports, Kind
-from scripts.errors import SettingsError, SlipwayError
+from scripts.errors import SettingsError, SlipwayError, ToolError
 from scripts.progress import SilentProgress
 from scripts.sources import find_sources
 
@@ -124,7 +125,24 @@ def test_nothing_of_this_repository_is_missing_undeclared_or_unused() -> None:
     assert report.files > 300
 
 
+def test_all_code_is_what_git_has_or_would_take_but_services(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="not a git repository"):
+        own_code(tmp_path)
+    init(tmp_path)
+    write(tmp_path, tasks_py="", cats__cats__a_py="", data__a_py="", services__a_py="", gone_py="")
+    (tmp_path / ".gitignore").write_text("/data/\n")
+    subprocess.run(["git", "add", "gone.py"], cwd=tmp_path, check=True)
+    (tmp_path / "gone.py").unlink()
+    found = [path.relative_to(tmp_path).as_posix() for path in own_code(tmp_path)]
+    assert found == ["cats/cats/a.py", "tasks.py"]
+
+
+def init(root: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+
+
 def test_a_new_import_and_a_broken_file_are_found(tmp_path: Path) -> None:
+    init(tmp_path)
     (tmp_path / "environment.txt").write_text("numpy\nruff  # reqs: command\n")
     write(tmp_path, scripts__a_py="import numpy, dateutil, no_such_module\n")
     write(tmp_path, scripts__b_py="x = (\n")
