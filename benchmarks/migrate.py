@@ -42,6 +42,7 @@ import sys
 from pathlib import Path
 from scripts import migration
 stores = migration.open_stores(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+stores = migration.paced(stores, migration.read_bandwidth(""))  # as the command does
 plan = migration.plan_migration(stores)
 outcomes = migration.copy_objects(plan, stores)
 migration.verify(plan, outcomes, stores).require_complete()
@@ -274,8 +275,8 @@ def to_disk(site: Site, runs: int) -> None:
         },
         runs,
         before=lambda name: _fresh(site.directory / name),
-        after=lambda name: shutil.rmtree(site.directory / name),
     )
+    _remove_targets(site.directory)
 
 
 def large(site: Site, runs: int) -> None:
@@ -289,12 +290,13 @@ def large(site: Site, runs: int) -> None:
         "large objects, disk to disk",
         {
             "slipway": lambda name: _migrate(few, _disk_remote(few, name)),
-            "cp -r": lambda name: ["cp", "-r", f"{few.source}/.", str(few.directory / name)],
+            "cp -r": lambda name: _cp(few, name),
+            "cp -r, then sync": lambda name: _until_on_disk(_cp(few, name), few.directory / name),
         },
         runs,
         before=lambda name: _fresh(few.directory / name),
-        after=lambda name: shutil.rmtree(few.directory / name),
     )
+    _remove_targets(few.directory)
 
 
 MEASURES = {
@@ -368,6 +370,14 @@ def _rclone_copy(site: Site, target: str, source: str = "") -> list[str]:
     return [site.rclone, "copy", *options, source or str(site.source), target]
 
 
+def _cp(site: Site, name: str) -> list[str]:
+    return ["cp", "-r", f"{site.source}/.", str(site.directory / name)]
+
+
+def _until_on_disk(command: list[str], where: Path) -> list[str]:
+    return ["sh", "-c", '"$@" && sync --file-system "$0"', str(where), *command]
+
+
 def _dvc_push(site: Site, remote: str) -> list[str]:
     return ["dvc", "--cd", str(site.project), "push", "--remote", remote, "--jobs", "32"]
 
@@ -402,6 +412,12 @@ def _no_bucket(site: Site, name: str) -> None:
 def _fresh(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)  # of a run that was interrupted
     directory.mkdir(parents=True)
+
+
+def _remove_targets(directory: Path) -> None:
+    """Remove what was written, after all runs: ext4 is slow to use again what was just freed."""
+    for target in directory.glob("target-*"):
+        shutil.rmtree(target)
 
 
 def _rclone() -> str:

@@ -151,12 +151,12 @@ class _Work:
 
     def _prove(self, number: int, indices: list[int], stop: Stop) -> None:
         """Ask the target for what publishing did not prove: a directory's list depends on it."""
-        results = self._results
-        claimed = {}
-        for index in indices:
-            result = results.verdict(Position(number, index))
-            if result.claims_intact and not result.is_intact:
-                claimed[index] = result
+        results, codes = self._results, self._results.codes(number)
+        kinds = {code: results.meaning(code) for code in {codes[index] for index in indices}}
+        open_kinds = {
+            code for code, kind in kinds.items() if kind.claims_intact and not kind.is_intact
+        }
+        claimed = {index: kinds[codes[index]] for index in indices if codes[index] in open_kinds}
         if not claimed:
             return
         block, target = results.table.blocks[number], self._stores.target

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from scripts.migration.credentials import credentials_for, session_for
 from scripts.migration.model import Location
+from scripts.migration.places import endpoint_of
 from scripts.migration.stores.bucket_rules import BucketRules
 from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from scripts.migration.stores.multipart import KnownEtags
 
 _CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _CONNECT_S = 10
 _ANSWER_S = 60
@@ -75,6 +75,8 @@ def open_bucket(
         options["credential_provider"] = credentials
     if endpoint:
         options["endpoint"] = endpoint.rstrip("/")
+    if _is_sealed(endpoint, config):
+        options["unsigned_payload"] = True
     if config.get("sse"):
         options["server_side_encryption"] = config["sse"]
     if config.get("sse_kms_key_id"):
@@ -156,9 +158,13 @@ def _encryption(config: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in told.items() if value}
 
 
-def endpoint_of(config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    """Return the URL of the server that a remote's bucket is on; empty for that of AWS."""
-    return str(config.get("endpointurl") or _first(environ, _ENDPOINT_KEYS) or "")
+def _is_sealed(endpoint: str, config: Mapping[str, Any]) -> bool:
+    """Return whether nothing can change a request on its way unseen, as TLS carries it.
+
+    Then its signature need not cover its body, which saves hashing that.
+    """
+    is_plain = endpoint.startswith("http://") or (not endpoint and config.get("use_ssl") is False)
+    return not is_plain and config.get("ssl_verify") is not False
 
 
 def _client_options(

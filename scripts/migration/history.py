@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scripts.migration.scope import Commits, Scope, git_lines, list_commits
+from scripts.migration.scope import Commits, Scope, list_commits
 from scripts.migration.trees import TrackedFile, Tree, read_trees
 from scripts.migration.uncommitted import uncommitted_files
 
@@ -75,18 +75,17 @@ def read_history(root: Path, progress: Progress, scope: Scope = Scope.ALL) -> Hi
             kinds.setdefault(found.key, found)
             groups.setdefault(found.key, []).extend(here)
             phase.advance(len(here))
-    prefix = "".join(git_lines(root, "rev-parse", "--show-prefix")) if groups else ""
     return History(
-        tuple(_snapshot(here, commits, kinds[key], prefix) for key, here in groups.items()),
+        tuple(_snapshot(here, commits, kinds[key]) for key, here in groups.items()),
         len(commits.trees),
         commits.is_shallow,
         commits.older,
         commits.unreached,
-        uncommitted_files(root),
+        uncommitted_files(root, commits.prefix),
     )
 
 
-def _snapshot(here: list[str], commits: Commits, tree: Tree, prefix: str) -> Snapshot:
+def _snapshot(here: list[str], commits: Commits, tree: Tree) -> Snapshot:
     named = [commit for commit in here if commit in commits.names]
     revision = (named or here)[0]
     short = revision[:_SHORT]
@@ -94,7 +93,7 @@ def _snapshot(here: list[str], commits: Commits, tree: Tree, prefix: str) -> Sna
         revision,
         f"{commits.names[revision]} ({short})" if named else short,
         is_tip=not commits.tips.isdisjoint(here),
-        files=_below(prefix, tree.files),
+        files=_below(commits.prefix, tree.files),
         inputs=tree.inputs,
     )
 

@@ -71,7 +71,8 @@ class StoredObject(NamedTuple):
     @property
     def key(self) -> str:
         """The object's path inside the remote; unique over both layouts."""
-        return f"{self.layout.value}{self.oid[:2]}/{self.oid[2:]}"
+        oid = self.oid
+        return f"{self.layout._value_}{oid[:2]}/{oid[2:]}"  # `value` is a call into Python
 
     @property
     def md5(self) -> str:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SettingsError
-from scripts.migration.buckets import endpoint_of, open_bucket
-from scripts.migration.filesystems import open_filesystem
-from scripts.migration.places import refuse_overlap
+from scripts.migration.places import endpoint_of, refuse_overlap
 from scripts.migration.project import read_config, remote_config
 from scripts.migration.store import ReadOnly, Source, Store
 from scripts.migration.stores.disk import DiskStore
@@ -115,5 +113,9 @@ def _open(
     if scheme in {"directory", "file"}:
         return DiskStore(name, Path(url.removeprefix("file://")), may_be_new=may_be_new)
     if scheme == "s3":
+        from scripts.migration.buckets import open_bucket  # noqa: PLC0415  loads obstore
+
         return open_bucket(name, url, config, environ, KnownEtags(root / _KNOWN_ETAGS))
+    from scripts.migration.filesystems import open_filesystem  # noqa: PLC0415
+
     return open_filesystem(name, url, config, may_be_new=may_be_new)

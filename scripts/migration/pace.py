@@ -113,19 +113,9 @@ class Gate:
         self._cuts = 0
         self._closed_until_s = -math.inf
 
-    @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Hold one place for as long as the block runs, and learn from how it ends."""
-        cuts = self._enter()
-        try:
-            yield
-        except StoreUnavailable as error:
-            self._leave(cuts, error)
-            raise
-        except BaseException:
-            self._leave(cuts, None)
-            raise
-        self._leave(cuts, None, is_done=True)
+    def passing(self) -> _Passage:
+        """Return a block that holds one place as it runs; how it ends tells the gate something."""
+        return _Passage(self)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -137,7 +127,8 @@ class Gate:
                 self._rest(error)
             raise
 
-    def _enter(self) -> int:
+    def enter(self) -> int:
+        """Wait for a place and take it; return what :meth:`leave` is to be told."""
         while True:
             with self._lock:
                 wait_s = self._closed_until_s - self._clock()
@@ -146,20 +137,36 @@ class Gate:
                     return self._cuts
             self._wait(max(wait_s, _LOOK_EVERY_S))
 
-    def _leave(self, cuts: int, error: StoreUnavailable | None, *, is_done: bool = False) -> None:
+    def leave(self, cuts: int, error: BaseException | None) -> None:
+        """Give the place back; ``error`` is what the work in it ended with."""
         with self._lock:
-            if error is not None and error.is_throttled:
+            if isinstance(error, StoreUnavailable) and error.is_throttled:
                 self._rest(error)
                 if cuts == self._cuts:
                     self._cuts += 1
                     self.limit = max(1.0, min(self.limit, self._in_flight) // 2)
-            elif is_done and self._in_flight + 1 > self.limit:
+            elif error is None and self._in_flight + 1 > self.limit:
                 self.limit += 1 / self.limit
             self._in_flight -= 1
 
     def _rest(self, error: StoreUnavailable) -> None:
         until_s = self._clock() + min(error.retry_after_s, LONGEST_ASKED_S)
         self._closed_until_s = max(self._closed_until_s, until_s)
+
+
+class _Passage:
+    """A block for each request, which a generator would make dear."""
+
+    __slots__ = ("_cuts", "_gate")
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def __enter__(self) -> None:
+        self._cuts = self._gate.enter()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._gate.leave(self._cuts, error)
 
 
 class PacedSource:

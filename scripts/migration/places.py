@@ -19,6 +19,15 @@ _AWS = (".amazonaws.com", ".amazonaws.com.cn")
 """A bucket's name is one bucket, whichever of these endpoints is asked."""
 
 
+_ENDPOINT_KEYS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+def endpoint_of(config: Mapping[str, Any], environ: Mapping[str, str]) -> str:
+    """Return the URL of the server that a remote's bucket is on; empty for that of AWS."""
+    told = (environ[key] for key in _ENDPOINT_KEYS if environ.get(key))
+    return str(config.get("endpointurl") or next(told, ""))
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a remote is: the server (empty for this machine), and the path there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SettingsError, ToolError
@@ -12,7 +13,6 @@ from scripts.process import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 
 @contextmanager
@@ -81,6 +81,7 @@ def read_config(root: Path, *, visiting: bool = False) -> Mapping[str, Any]:
     """Return today's DVC configuration of the project at ``root``, without opening the project.
 
     Opening one loads all of DVC, which takes longer than many a migration that has nothing to do.
+    A run asks several times, and DVC reads and checks it only if one of its files has changed.
 
     Args:
         root: The project's directory.
@@ -94,12 +95,25 @@ def read_config(root: Path, *, visiting: bool = False) -> Mapping[str, Any]:
     if not (root / ".dvc").is_dir():  # DVC looks in the directories above as well
         with open_project(root, visiting=visiting) as repo:
             return dict(repo.config)
+    known = _configs.get(root)
+    if known is not None and _contents(known[0]) == known[1]:
+        return known[0]
     try:
         with _let_by_the_machine(root):
             config: Mapping[str, Any] = Config(str(root / ".dvc"))
+            _configs[root] = (config, _contents(config))
     except ConfigError as error:
         raise _malformed(root, error) from error
     return config
+
+
+_configs: dict[Path, tuple[Mapping[str, Any], tuple[bytes, ...]]] = {}
+"""The configuration that was read last in each project, and what its files held."""
+
+
+def _contents(config: Any) -> tuple[bytes, ...]:  # noqa: ANN401  dvc ships no types
+    found = (Path(name) for name in config.files.values())
+    return tuple(path.read_bytes() if path.exists() else b"" for path in found)
 
 
 def _malformed(root: Path, error: Exception) -> SettingsError:

@@ -10,7 +10,7 @@ from scripts.errors import SettingsError
 from scripts.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
@@ -39,6 +39,7 @@ class Commits:
         older: How many commits the scope leaves out though a ref reaches them.
         unreached: How many commits only a reflog reaches, so that no scope has them.
         is_shallow: Whether the scope has commits that this clone did not fetch.
+        prefix: The project's directory, from the repository's top; empty, or ends with a slash.
     """
 
     trees: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Commits:
     older: int = 0
     unreached: int = 0
     is_shallow: bool = False
+    prefix: str = ""
 
 
 def read_scope(text: str) -> Scope:
@@ -69,15 +71,18 @@ def list_commits(root: Path, scope: Scope) -> Commits:
         CommandFailed: git failed.
         ToolMissing: git is not installed.
     """
-    if run(["git", "rev-parse", "--git-dir"], cwd=root, check=False).returncode != 0:
+    asked = ["git", "rev-parse", "--show-prefix", "--is-shallow-repository"]
+    answer = run(asked, cwd=root, check=False)
+    if answer.returncode != 0:
         return Commits()
-    reached = ("--all", *_older_stashes(root))
+    prefix, is_shallow = answer.stdout.split("\n")[:2]
+    names, stashes = _read_refs(root)
+    reached = ("--all", *_older_stashes(root, stashes))
     trees: dict[str, str] = {}
     for line in git_lines(root, "rev-list", "--format=%H %T", *_wanted(scope, reached)):
         if not line.startswith("commit "):
             commit, tree = line.split()
             trees[commit] = tree
-    names = _ref_names(root)
     head = run(["git", "rev-parse", "--verify", "--quiet", "HEAD"], cwd=root, check=False)
     narrowed = scope in (Scope.WORKSPACE, Scope.HEADS)
     return Commits(
@@ -86,8 +91,8 @@ def list_commits(root: Path, scope: Scope) -> Commits:
         tips=frozenset([*names, *head.stdout.split()]),
         older=_count(root, *reached) - len(trees) if narrowed else 0,
         unreached=_count(root, "--reflog", "--not", *reached),
-        is_shallow=not narrowed
-        and git_lines(root, "rev-parse", "--is-shallow-repository") == ["true"],
+        is_shallow=not narrowed and is_shallow == "true",
+        prefix=prefix,
     )
 
 
@@ -103,24 +108,30 @@ def _count(root: Path, *revisions: str) -> int:
     return int(git_lines(root, "rev-list", "--count", *revisions)[0])
 
 
-def _older_stashes(root: Path) -> tuple[str, ...]:
+def _read_refs(root: Path) -> tuple[dict[str, str], list[str]]:
+    """Return the short name of a ref for each commit at which one stands, and the stashes' refs."""
+    names: dict[str, str] = {}
+    stashes = []
+    for line in git_lines(
+        root, "for-each-ref", "--format=%(objectname) %(*objectname) %(refname) %(refname:short)"
+    ):
+        *objects, ref, name = line.split()
+        names.setdefault(objects[-1], name)
+        if ref == "refs/stash" or (ref.startswith("refs/exps/") and ref.endswith(_STASHES)):
+            stashes.append(ref)
+    return names, stashes
+
+
+_STASHES = ("/stash", "/failed")
+"""Where DVC puts away experiments that wait, and those that failed."""
+
+
+def _older_stashes(root: Path, refs: Iterable[str]) -> tuple[str, ...]:
     """All stashes but the newest are reached by the ref's log only."""
-    refs = git_lines(root, "for-each-ref", "--format=%(refname)", "refs/stash", "refs/exps")
     stashes: list[str] = []
     for ref in refs:
-        if ref.split("/")[-1] in {"stash", "failed"}:
-            stashes += git_lines(root, "reflog", "show", "--format=%H", ref)
+        stashes += git_lines(root, "reflog", "show", "--format=%H", ref)
     return tuple(dict.fromkeys(stashes))
-
-
-def _ref_names(root: Path) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for line in git_lines(
-        root, "for-each-ref", "--format=%(objectname) %(*objectname) %(refname:short)"
-    ):
-        *objects, name = line.split()
-        names.setdefault(objects[-1], name)
-    return names
 
 
 def git_lines(root: Path, *arguments: str, stdin: str | None = None) -> list[str]:

@@ -16,6 +16,11 @@ _DEFINING = (".dvc", "dvc.yaml", "dvc.lock", ".dvcignore", "/.dvc/config")
 """``/.dvc/config`` is that of a project inside the project, which DVC passes over."""
 _TEMPLATE_INPUTS = (".yaml", ".yml", ".json", ".toml", ".py")
 """What a templated dvc.yaml can read its variables from."""
+_EMPTY_TREE = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+"""By the length of git's hashes, SHA-1's or SHA-256's; git knows it without having it."""
 
 
 class TrackedFile(NamedTuple):
@@ -83,8 +88,8 @@ def _steps(root: Path, trees: Sequence[str]) -> list[list[tuple[str, str | None]
     """Return what each tree changes in the one before it; the first, in nothing."""
     if not trees:
         return []
-    (empty,) = git_lines(root, "hash-object", "-t", "tree", "--stdin")
-    pairs = "".join(f"{old} {new}\n" for old, new in zip([empty, *trees], trees))
+    before = [_EMPTY_TREE[len(trees[0])], *trees]
+    pairs = "".join(f"{old} {new}\n" for old, new in zip(before, trees))
     steps: list[list[tuple[str, str | None]]] = []
     for line in git_lines(
         root, "-c", "core.quotepath=true",

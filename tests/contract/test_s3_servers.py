@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Callable
 
 import pytest
 
 from scripts.errors import StoreError, StoreUnavailable
-from scripts.migration.buckets import open_bucket
+from scripts.migration.buckets import _is_sealed, open_bucket
 from scripts.migration.model import Evidence, ServerCopy, Status, StoredObject
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
@@ -50,6 +51,33 @@ def bytes_through_the_client(stub: StubS3) -> int:
         if asked.method == "GET" and asked.key in stub.objects
     )
     return read + sum(asked.body_bytes for asked in stub.asked if asked.method == "PUT")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "more", "is_hashed"),
+    [
+        ("", {}, False),
+        ("https://minio.example.com", {}, False),
+        ("https://minio.example.com", {"ssl_verify": "/etc/ca.pem"}, False),
+        ("https://minio.example.com", {"ssl_verify": False}, True),
+        ("", {"use_ssl": False}, True),
+        ("http://minio.example.com", {}, True),
+        ("http://localhost:9000", {}, True),
+    ],
+)
+def test_a_body_is_hashed_for_the_signature_unless_tls_protects_it(
+    endpoint: str, more: dict[str, object], is_hashed: bool
+) -> None:
+    assert _is_sealed(endpoint, more) is not is_hashed
+
+
+def test_without_tls_the_server_can_refuse_a_body_that_was_damaged(stub: StubS3) -> None:
+    item = named(b"some bytes")
+
+    assert remote(stub, "to").publish(item, [b"some bytes"]) is Evidence.STORE_CHECKSUM
+
+    (sent,) = [asked for asked in stub.asked if asked.method == "PUT"]
+    assert sent.headers["x-amz-content-sha256"] == hashlib.sha256(b"some bytes").hexdigest()
 
 
 def test_an_object_in_parts_is_checked_by_the_server_before_it_is_visible(stub: StubS3) -> None:

@@ -31,6 +31,7 @@ from scripts.migration.stores.incoming import (
     sync_directory,
     sync_file_system,
 )
+from scripts.migration.stores.translation import Translation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -161,8 +162,9 @@ class DiskStore:
     def read(self, item: StoredObject) -> Iterator[bytes]:
         """Yield the bytes of ``item``."""
         # Not with Path.open: of a million small objects, that alone is half a minute.
-        with self._translated(item.key):
-            descriptor = os.open(f"{self._root}/{item.key}", os.O_RDONLY | os.O_CLOEXEC)
+        key = item.key
+        with self._translated(key):
+            descriptor = os.open(f"{self._root}/{key}", os.O_RDONLY | os.O_CLOEXEC)
             try:
                 yield from _pieces(descriptor)
             finally:
@@ -333,22 +335,23 @@ class DiskStore:
         with self._translated(INCOMING):
             return self._incoming.clean()
 
-    @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            what = f"{self.name}: {self._root / key}"
-            if isinstance(error, FileNotFoundError):
-                raise ObjectMissing(f"{what} is not there.") from error
-            if isinstance(error, PermissionError):
-                raise AccessDenied(
-                    f"{what}: permission denied.", hint="Check who owns it, and its mode."
-                ) from error
-            if error.errno in _PASSING:
-                raise StoreUnavailable(f"{what}: {error.strerror}.") from error
-            hint = "Make room and run the same command again." if error.errno in _FULL else ""
-            raise StoreError(f"{what}: {error.strerror or error}.", hint=hint) from error
+    def _translated(self, key: str) -> Translation:
+        return Translation(lambda error: self._ours_of(error, key))
+
+    def _ours_of(self, error: BaseException, key: str) -> StoreError | None:
+        if not isinstance(error, OSError):
+            return None
+        what = f"{self.name}: {self._root / key}"
+        if isinstance(error, FileNotFoundError):
+            return ObjectMissing(f"{what} is not there.")
+        if isinstance(error, PermissionError):
+            return AccessDenied(
+                f"{what}: permission denied.", hint="Check who owns it, and its mode."
+            )
+        if error.errno in _PASSING:
+            return StoreUnavailable(f"{what}: {error.strerror}.")
+        hint = "Make room and run the same command again." if error.errno in _FULL else ""
+        return StoreError(f"{what}: {error.strerror or error}.", hint=hint)
 
 
 def _names(directory: Path) -> list[str]:

@@ -9,6 +9,9 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+
 from scripts.errors import AccessDenied, ObjectMissing
 from scripts.migration.model import (
     LAYOUTS,
@@ -126,7 +129,8 @@ class S3Store:
         for meta in self._list(prefix):
             item = object_at(meta["path"])
             if item is not None:
-                checksum = self._md5_of(item, (meta["e_tag"] or "").strip('"'))
+                etag, md5 = (meta["e_tag"] or "").strip('"'), item.md5
+                checksum = md5 if etag == md5 else self._md5_of(item, etag)
                 yield StoredObject(item.oid, item.layout, meta["size"], checksum)
 
     def _md5_of(self, item: StoredObject, etag: str) -> str | None:
@@ -135,14 +139,10 @@ class S3Store:
         return etag if _PLAIN_ETAG.fullmatch(etag) else self._known.md5_of(etag)
 
     def _prefixes_below(self, prefix: str | None) -> list[str]:
-        import obstore  # noqa: PLC0415
-
         with translated(self.place, self.name):
             return sorted(obstore.list_with_delimiter(self._bucket, prefix)["common_prefixes"])
 
     def _list(self, prefix: str) -> Iterator[Any]:
-        import obstore  # noqa: PLC0415
-
         with translated(self.place, self.name):
             for page in obstore.list(self._bucket, prefix, chunk_size=_LISTING_PAGE):
                 yield from page
@@ -152,8 +152,6 @@ class S3Store:
 
         No request lasts long, so a time limit on requests does not limit the size of objects.
         """
-        import obstore  # noqa: PLC0415
-
         size_bytes = item.size_bytes
         if size_bytes is None or size_bytes <= CHUNK_BYTES:
             content = b""
@@ -185,8 +183,6 @@ class S3Store:
 
     def list_top(self) -> Iterator[str]:
         """Yield the names at the top."""
-        import obstore  # noqa: PLC0415
-
         with translated(self.place, self.name):
             listed = obstore.list_with_delimiter(self._bucket, None)
         yield from (f"{prefix}/" for prefix in listed["common_prefixes"])
@@ -201,8 +197,8 @@ class S3Store:
         condition for an upload in parts, which therefore replaces.
 
         The server makes an upload in parts visible only when it is completed, and obstore aborts it
-        when ``chunks`` raises. Requests are signed with the SHA-256 of their body, so what is
-        damaged on the way is refused.
+        when ``chunks`` raises. What is damaged on the way is refused, by TLS or as a request is
+        signed with the SHA-256 of its body, and is no evidence: its ETag is another.
         """
         size_bytes = item.size_bytes or 0
         pieces = iter(chunks)
@@ -228,8 +224,6 @@ class S3Store:
 
     def _put_parts(self, item: StoredObject, pieces: Iterator[bytes]) -> tuple[str, str]:
         """Return the ETag that the server gave, and the one that right bytes have."""
-        import obstore  # noqa: PLC0415
-
         part_bytes = max(PART_BYTES, (item.size_bytes or 0) // _MOST_PARTS)
         composite = Composite(part_bytes)
         is_watched = self._composes
@@ -244,9 +238,6 @@ class S3Store:
 
     def _put_whole(self, key: str, content: bytes, *, replace: bool) -> str | None:
         """Return the ETag that the server gave, empty for none; ``None`` if it had one before."""
-        import obstore  # noqa: PLC0415
-        from obstore.exceptions import AlreadyExistsError, BaseError  # noqa: PLC0415
-
         if not replace and self._creates:
             try:
                 return obstore.put(self._bucket, key, content, mode="create")["e_tag"] or ""
@@ -290,8 +281,6 @@ class S3Store:
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``; a bucket with versions keeps its bytes until they expire."""
-        import obstore  # noqa: PLC0415
-
         try:
             with translated(self.place, self.name, item.key):
                 obstore.delete(self._bucket, item.key)

@@ -14,10 +14,10 @@ from scripts.errors import (
     AccessDenied,
     Corrupted,
     ObjectMissing,
-    SlipwayError,
     StoreError,
     StoreUnavailable,
 )
+from scripts.migration.stores.translation import Translation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,9 +58,8 @@ _THROTTLED_CODES = {"RequestLimitExceeded", "ServiceUnavailable", "SlowDown", "T
 _DAMAGED_CODES = {"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"}
 
 
-@contextmanager
-def translated(place: str, name: str, key: str = "") -> Iterator[None]:
-    """Raise obstore's errors as Slipway's; errors of ours pass unchanged.
+def translated(place: str, name: str, key: str = "") -> Translation:
+    """Return a block that raises obstore's errors as Slipway's; errors of ours pass unchanged.
 
     Args:
         place: The remote's URL; becomes part of the message.
@@ -70,14 +69,15 @@ def translated(place: str, name: str, key: str = "") -> Iterator[None]:
     Raises:
         StoreError: Or the one of its branches that fits.
     """
+    return Translation(lambda error: _ours_of(error, place, name, key))
+
+
+def _ours_of(error: BaseException, place: str, name: str, key: str) -> StoreError | None:
     import obstore.exceptions  # noqa: PLC0415
 
-    try:
-        yield
-    except SlipwayError:
-        raise
-    except (obstore.exceptions.BaseError, FileNotFoundError, TimeoutError) as error:
-        raise _as_ours(error, place, name, key) from error
+    if isinstance(error, (obstore.exceptions.BaseError, FileNotFoundError, TimeoutError)):
+        return _as_ours(error, place, name, key)
+    return None
 
 
 @contextmanager

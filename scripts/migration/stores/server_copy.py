@@ -56,9 +56,9 @@ class ServerCopies:
         one that was listed. Of another (sent in parts, say) the server first makes a copy beside,
         whose ETag tells its MD5; only a right one is put in place.
         """
-        is_proven = item.checksum == item.md5
         if origin.server != self._here.server or (item.size_bytes or 0) > _MOST_BYTES:
             return ServerCopy.UNABLE
+        is_proven = item.checksum == item.md5
         if not is_proven and item.layout is not Layout.CURRENT:
             return ServerCopy.UNABLE  # its name is that of other line ends
         if (origin, is_proven) in self._unable:
