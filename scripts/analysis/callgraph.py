@@ -73,8 +73,13 @@ def write_callgraph(
 
 
 def _read(root: Path, sources: Sequence[Path]) -> Any:  # noqa: ANN401  pyan3 has no types
-    from pyan.analyzer import CallGraphVisitor  # noqa: PLC0415  only inside
-
+    try:
+        from pyan.analyzer import CallGraphVisitor  # noqa: PLC0415  only inside
+    except ModuleNotFoundError as error:
+        raise ToolMissing(
+            "pyan3, which reads the calls, is not installed.",
+            hint="Write pyan3 into environment.txt, then `./inv lock` and `./inv up`.",
+        ) from error
     for source in sources:
         try:
             compile(source.read_bytes(), str(source), "exec", dont_inherit=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from errno import EISDIR
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from scripts.analysis.profiling import (
     plan_recording,
 )
 from scripts.container.bringup import find_running
-from scripts.container.inside import is_inside, run_inside
+from scripts.container.inside import follow_host, is_inside, run_inside
 from scripts.crossing.paths import workspace_target
 from scripts.errors import SlipwayError
 
@@ -65,6 +66,7 @@ def take_profile(request: ProfileRequest, settings: Settings, engine: Engine) ->
     """
     root = settings.root
     workspace = workspace_target(root)
+    _require_writable(request.path)
     (root / _RECORDINGS).mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(dir=root / _RECORDINGS))
     try:
@@ -73,6 +75,7 @@ def take_profile(request: ProfileRequest, settings: Settings, engine: Engine) ->
             process.run_past_interrupt(argv)
         else:
             container = find_running(root, engine)
+            follow_host(settings, container)
             run_inside(settings, container, argv, {}, run=process.run_past_interrupt)
             if (directory / "group").exists() and not (directory / "status").exists():
                 # Without a terminal, Ctrl-C ends docker's end of it alone.
@@ -102,14 +105,30 @@ def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
 
 
-def _place(output: Path, path: Path) -> None:
+def _require_writable(path: Path) -> None:
+    """Check where the profile goes before the command runs, which may take hours."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritten(path, error) from error
+
+
+def _place(output: Path, path: Path) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
         shutil.copyfile(output, beside)
         beside.replace(path)
     except OSError as error:
-        raise SlipwayError(
-            f"Cannot write {path}: {error.strerror or error}.",
-            hint="Check that its directory is yours and has room.",
-        ) from error
+        beside.unlink(missing_ok=True)
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> SlipwayError:
+    return SlipwayError(
+        f"Cannot write {path}: {error.strerror or error}.",
+        hint="Check that its directory is yours and has room.",
+    )

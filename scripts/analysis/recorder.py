@@ -40,7 +40,12 @@ def _record(directory: str, sampler: list[str], command: list[str]) -> int:
     os.dup2(2, _ERROR)
     log = os.open(f"{directory}/log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     itself = [sys.executable, "-I", "-S", __file__, directory, _STARTS, str(group), "--", *starter]
-    os.waitpid(_spawn([*sampler, "--", *itself], 0, [(log, 1), (log, 2)]), 0)
+    try:
+        child = _spawn([*sampler, "--", *itself], 0, [(log, 1), (log, 2)])
+    except OSError as error:
+        os.write(log, f"Error: {sampler[0]} cannot be started: {error.strerror}\n".encode())
+    else:
+        os.waitpid(child, 0)
     return 0
 
 

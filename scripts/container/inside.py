@@ -95,9 +95,7 @@ def hand_over(
         process.become(argv)
     settings, engine = connect(root)
     container = find_running(root, engine)
-    follow_agent(root, os.environ)
-    follow_gpg(root)
-    follow_proxies(settings, container)
+    follow_host(settings, container)
     environ = {**os.environ, **added}
     command, values = _prepared(settings, container, argv, environ, tuple(added))
     process.become(command, env=values)
@@ -209,6 +207,13 @@ def ask_inside(
 def worker_command(request: Mapping[str, Any], module: str = WORKER) -> list[str]:
     """Return the command that has a request answered, to be run inside, in the workspace."""
     return ["python", "-m", module, json.dumps(request)]
+
+
+def follow_host(settings: Settings, container: ContainerFacts) -> None:
+    """See that what a command inside uses of the host is there: agents, and relays to proxies."""
+    follow_agent(settings.root, os.environ)
+    follow_gpg(settings.root)
+    follow_proxies(settings, container)
 
 
 def follow_proxies(settings: Settings, container: ContainerFacts) -> tuple[RelayedProxy, ...]:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.environment.compare import compare
 from scripts.environment.imports import observe_imports, own_code
 from scripts.environment.installed import observe_installed
-from scripts.environment.requirements import (
-    DECLARED_IN,
-    RequirementsReport,
-    compare,
-    read_requirements,
-)
+from scripts.environment.requirements import DECLARED_IN, RequirementsReport, read_requirements
 from scripts.errors import SlipwayError
 from scripts.sources import find_sources
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.environment.requirements import Imported, Imports
+from scripts.errors import ToolMissing
 from scripts.sources import below, listed_by_git, shown, unread
 
 if TYPE_CHECKING:
@@ -46,8 +47,17 @@ def observe_imports(root: Path, sources: Sequence[Path], progress: Progress) -> 
         root: The workspace, below which code is imported from.
         sources: The files.
         progress: Told how many are done.
+
+    Raises:
+        ToolMissing: pipreqs is not installed.
     """
-    from pipreqs import pipreqs  # noqa: PLC0415  only inside, and it reads `requests`
+    try:
+        from pipreqs import pipreqs  # noqa: PLC0415  only inside, and it reads `requests`
+    except ModuleNotFoundError as error:
+        raise ToolMissing(
+            "pipreqs, which finds the imports, is not installed.",
+            hint="Write pipreqs into environment.txt, then `./inv lock` and `./inv up`.",
+        ) from error
 
     importing: dict[str, list[str]] = defaultdict(list)
     unreadable = {}

@@ -95,6 +95,13 @@ def test_a_sampler_that_fails_leaves_its_words_and_no_status(tmp_path: Path) -> 
     assert not (tmp_path / "status").exists()
 
 
+def test_a_sampler_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    recorder = [sys.executable, "-I", "-S", str(ANALYSIS / "recorder.py"), str(tmp_path)]
+    subprocess.run([*recorder, "no-such-sampler", "--", "true"], check=True)
+    said = (tmp_path / "log").read_text()
+    assert said == "Error: no-such-sampler cannot be started: No such file or directory\n"
+
+
 SAVES = """
 import sys, time
 try:

@@ -96,6 +96,14 @@ def test_a_flame_graph_is_taken_without_any_capability(site: Workspace, code: st
     assert list((site.root / ".slipway" / "recordings").iterdir()) == []
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_command_runs(site: Workspace) -> None:
+    (site.root / "taken.svg").mkdir()
+    done = site.inv("profile", "--to", "taken.svg", "--", "touch", "ran-before")
+    assert done.returncode == 1
+    assert "taken.svg: Is a directory" in said(done)
+    assert not (site.root / "ran-before").exists()
+
+
 def test_a_command_that_ends_at_once_keeps_its_code_and_is_told_of(site: Workspace) -> None:
     for command, code in (("true", 3), ("false", 1)):
         done = site.inv("profile", "--", command)

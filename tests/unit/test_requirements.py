@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from scripts.console.environment import requirements_view
+from scripts.environment.compare import compare
 from scripts.environment.requirements import (
     Distribution,
     Imported,
@@ -17,7 +18,6 @@ from scripts.environment.requirements import (
     Requirement,
     RequirementsReport,
     Use,
-    compare,
     read_requirements,
 )
 from scripts.errors import RequirementsDiffer, SettingsError
