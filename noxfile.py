@@ -9,6 +9,7 @@ import nox
 
 DEVCONTAINER = Path(__file__).resolve().parent / "tests" / "integration" / "devcontainer"
 BROWSER = DEVCONTAINER.with_name("browser")
+AZURE = DEVCONTAINER.with_name("azure")
 
 nox.needs_version = ">=2024.4"
 nox.options.sessions = ["lint", "types", "layers", "tests"]
@@ -48,9 +49,9 @@ def integration(session: nox.Session) -> None:
     """Run the host's tests against the real engine."""
     session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
     env = {}
-    if shutil.which("npm"):  # the reference dev-container CLI, and what drives a browser
-        session.run("npm", "ci", "--silent", "--prefix", str(BROWSER), external=True)
-        session.run("npm", "ci", "--silent", "--prefix", str(DEVCONTAINER), external=True)
+    if shutil.which("npm"):  # the reference dev-container CLI, what drives a browser, Azurite
+        for package in (BROWSER, AZURE, DEVCONTAINER):
+            session.run("npm", "ci", "--silent", "--prefix", str(package), external=True)
         program = DEVCONTAINER / "node_modules" / ".bin" / "devcontainer"
         env["SLIPWAY_TEST_DEVCONTAINER"] = str(program)
     session.run("pytest", *(session.posargs or ["tests/integration"]), env=env)

@@ -20,6 +20,7 @@ from scripts import process
 from tests.faults.tally import Tally
 
 _BROWSER = Path(__file__).resolve().parent / "integration" / "browser"
+_AZURE = _BROWSER.with_name("azure")
 
 
 def _docker_missing() -> str | None:
@@ -86,6 +87,12 @@ def _browser_missing() -> str | None:
     return None
 
 
+def _azure_missing() -> str | None:
+    if (_AZURE / "node_modules" / ".bin" / "azurite-blob").exists():
+        return None
+    return f"Azurite is not installed: `npm ci --prefix {_AZURE}`"
+
+
 def _proxy_missing() -> str | None:
     for program in ("tinyproxy", "nginx", "dnsmasq", "ip"):
         if not process.installed(program):
@@ -104,6 +111,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "git-http": lru_cache(_git_http_missing),
     "browser": lru_cache(_browser_missing),
     "proxy": lru_cache(_proxy_missing),
+    "azure": lru_cache(_azure_missing),
 }
 """For each tool the function that says why it cannot be used, or ``None``."""
 

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
     from scripts.progress import Progress
 
-SERVICES = "services"
-"""What runs in other images, from requirements of its own."""
+ELSEWHERE = ("services", "tests/integration")
+"""What runs in other images or on the host, from requirements of its own."""
 _NAME = "_slipway_asks_pipreqs"
 
 
 def own_code(root: Path) -> tuple[Path, ...]:
-    """Return the workspace's Python files that git has or would take, but those of services.
+    """Return the Python files that git has or would take, but those that run elsewhere.
 
     So a project that was made beside the others is among them.
 
     Raises:
         ToolError: git cannot list them.
     """
-    return listed_by_git(root, "*.py", f":(exclude){SERVICES}")
+    return listed_by_git(root, "*.py", *(f":(exclude){path}" for path in ELSEWHERE))
 
 
 def observe_imports(root: Path, sources: Sequence[Path], progress: Progress) -> Imports:

@@ -1,4 +1,4 @@
-"""What a store promises, on servers that are not ours: WebDAV and SFTP of rclone, over loopback."""
+"""What a store promises, on servers that are not ours: WebDAV and SFTP of rclone, two clouds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.store_worlds import FilesystemWorld
+from tests.contract.store_worlds import FilesystemWorld, World
 from tests.contract.test_store import (  # the suite itself, run on the `world` below
     test_a_layout_that_is_not_asked_for_is_not_listed,
     test_a_missing_object_says_so,
@@ -31,6 +31,8 @@ from tests.contract.test_store import (  # the suite itself, run on the `world` 
     test_what_is_published_is_listed_and_read_bit_by_bit,
     test_what_is_removed_is_gone_and_nothing_else,
 )
+from tests.integration import cloud_servers
+from tests.integration.cloud_servers import AzureWorld, GoogleWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +54,9 @@ __all__ = [
     "test_what_is_published_is_listed_and_read_bit_by_bit",
     "test_what_is_removed_is_gone_and_nothing_else",
 ]
+
+# What the clouds' clients do with a body is theirs to mend.
+pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
 
 USER, PASSWORD = "ada", "not-secret"
 
@@ -110,8 +115,30 @@ def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]
         yield port, directory
 
 
-@pytest.fixture(params=["webdav", "sftp"])
-def world(request: pytest.FixtureRequest) -> Iterator[FilesystemWorld]:
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cloud_servers.Cloud]:
+    with cloud_servers.azurite(tmp_path_factory.mktemp("azure")) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[cloud_servers.Cloud]:
+    with pytest.MonkeyPatch.context() as patch, cloud_servers.google_emulator() as cloud:
+        # Else its client asks Google itself, not the emulator, of what kind a bucket is.
+        patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        yield cloud
+
+
+@pytest.fixture(
+    params=["webdav", "sftp", pytest.param("azure", marks=pytest.mark.needs("azure")), "google"]
+)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    if request.param == "azure":
+        yield AzureWorld(request.getfixturevalue("azure"))
+        return
+    if request.param == "google":
+        yield GoogleWorld(request.getfixturevalue("google"))
+        return
     port, directory = request.getfixturevalue(request.param)
     path = uuid.uuid4().hex
     config: dict[str, Any] = {"user": USER, "password": PASSWORD}

@@ -245,12 +245,19 @@ class FilesystemStore:
             filesystem.client.move(incoming, final, overwrite=True)
             return
         if self._kind in {"hdfs", "webhdfs"} and filesystem.exists(final):
-            filesystem.rm_file(final)  # they do not rename onto what is there
+            self._remove(final)  # they do not rename onto what is there
         filesystem.mv(incoming, final)
+
+    def _remove(self, path: str) -> None:
+        filesystem = self._open_filesystem()
+        if self._kind == "azure":  # its filesystem can remove several at once only
+            filesystem.rm([path])
+        else:
+            filesystem.rm_file(path)
 
     def _remove_quietly(self, path: str) -> None:
         try:
-            self._open_filesystem().rm_file(path)
+            self._remove(path)
         except Exception:  # noqa: BLE001  what went wrong before is told; this is left for `clean`
             return
 
@@ -276,13 +283,13 @@ class FilesystemStore:
             filesystem = self._open_filesystem()
             filesystem.makedirs(probe.rpartition("/")[0], exist_ok=True)
             filesystem.pipe_file(probe, b"x")
-            filesystem.rm_file(probe)
+            self._remove(probe)
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""
         try:
             with translated(self.name, item.key):
-                self._open_filesystem().rm_file(self._path(item.key))
+                self._remove(self._path(item.key))
         except ObjectMissing:
             return
 
