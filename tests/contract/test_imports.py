@@ -129,7 +129,15 @@ def test_all_code_is_what_git_has_or_would_take_and_what_runs_here(tmp_path: Pat
     with pytest.raises(ToolError, match="not a git repository"):
         own_code(tmp_path)
     init(tmp_path)
-    write(tmp_path, tasks_py="", cats__cats__a_py="", data__a_py="", services__a_py="", tests__integration__a_py="", gone_py="")
+    write(
+        tmp_path,
+        tasks_py="",
+        cats__cats__a_py="",
+        data__a_py="",
+        services__a_py="",
+        tests__integration__a_py="",
+        gone_py="",
+    )
     (tmp_path / ".gitignore").write_text("/data/\n")
     subprocess.run(["git", "add", "gone.py"], cwd=tmp_path, check=True)
     (tmp_path / "gone.py").unlink()
