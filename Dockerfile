@@ -233,12 +233,19 @@ case ":$PATH:" in
     *:/opt/environment/bin:*) ;;
     *) PATH=/opt/environment/bin:$PATH ;;
 esac
+case ":$PATH:" in
+    *":$SLIPWAY_COMMANDS:"*) ;;
+    *) PATH=$PATH:$SLIPWAY_COMMANDS ;;
+esac
 if [ -n "${SLIPWAY_UMASK:-}" ]; then umask "${SLIPWAY_UMASK}"; fi
 PROFILE
 # So do the terminals of editors, which are no login shells: files for a group that shares the cache.
 echo 'if [ -n "${SLIPWAY_UMASK:-}" ]; then umask "${SLIPWAY_UMASK}"; fi' >>/etc/bash.bashrc
 END
-ENV SLIPWAY_CONTAINER=1 \
+# The commands of the project in demo/ (train, evaluate, infer); last, so that they hide nothing.
+ENV SLIPWAY_COMMANDS=${WORKSPACE}/demo/bin
+ENV PATH=${PATH}:${SLIPWAY_COMMANDS} \
+    SLIPWAY_CONTAINER=1 \
     LANG=C.UTF-8 \
     SHELL=/bin/bash
 WORKDIR ${WORKSPACE}

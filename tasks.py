@@ -204,6 +204,49 @@ def execute(_: Context) -> None:
 
 
 @task
+def train(_: Context) -> None:
+    """Train a model of demo/, inside; what stands behind `--` is Hydra's.
+
+    Example: ./inv train -- loss=arcface trainer.max_epochs=4
+    """
+    _in_project("train")
+
+
+@task
+def evaluate(_: Context) -> None:
+    """Measure a trained model of demo/, inside.
+
+    Example: ./inv evaluate -- split=val
+    """
+    _in_project("evaluate")
+
+
+@task
+def infer(_: Context) -> None:
+    """Ask a trained model of demo/, inside.
+
+    Example: ./inv infer -- img_path=demo/data/cats_dogs/test
+    """
+    _in_project("infer")
+
+
+@task
+def rerun(_: Context) -> None:
+    """Repeat a training run from its record, and compare the metrics.
+
+    Example: ./inv rerun -- demo/runs/cats_dogs/2026-01-31_09-30-00-000000
+    """
+    _in_project("rerun")
+
+
+def _in_project(command: str) -> None:
+    from scripts.container import inside
+
+    with exit_on_error():
+        inside.hand_over_project(ROOT, command, sys.argv)
+
+
+@task
 def attach(_: Context) -> None:
     """Open VS Code on the running container.
 
@@ -292,7 +335,7 @@ def reqs(_: Context, json: bool = False) -> None:
     """Compare what code imports with environment.txt and what is installed.
 
     Behind -- stand the files and directories to read; all of this project's own if not given.
-    Whatever is missing, undeclared or unused is named, and the exit code is 8.
+    Whatever is missing, undeclared or unused is named, and the exit code is 10.
 
     Example: ./inv reqs -- scripts
     """

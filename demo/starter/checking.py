@@ -1,17 +1,18 @@
-"""What can be checked before anything starts beside types and ranges: files and keys that must be there."""
+"""What is checked before anything starts beside types and ranges: files and keys."""
 
 from __future__ import annotations
 
 import netrc
 import os
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starter.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from omegaconf import DictConfig
 
 
@@ -40,7 +41,7 @@ def require_keys(loggers: DictConfig | None) -> None:
     Raises:
         ConfigError: W&B shall be online, and there is no key.
     """
-    wandb = (loggers or {}).get("wandb")
+    wandb = loggers.get("wandb") if loggers else None
     if wandb is None or wandb.get("offline", False) or os.environ.get("WANDB_API_KEY"):
         return
     host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""

@@ -93,7 +93,7 @@ def _say(*lines: str) -> None:
 def _register() -> None:
     schema.register()
     OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT), replace=True)
-    OmegaConf.register_new_resolver("is_terminal", lambda: sys.stderr.isatty(), replace=True)
+    OmegaConf.register_new_resolver("is_terminal", sys.stderr.isatty, replace=True)
 
 
 @contextmanager
@@ -109,9 +109,14 @@ def _explained(name: str) -> Iterator[None]:
         raise _unknown_option(error) from error
     except ConfigCompositionException as error:
         raise _not_composed(name, error) from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if error.full_key else ""
         raise ConfigError(
-            str(error).strip(),
+            f"{key}{str(error).splitlines()[0]}.", hint=f"`{name} --cfg job` shows all keys."
+        ) from error
+    except HydraException as error:
+        raise ConfigError(
+            str(error).splitlines()[0],
             hint="A value with spaces, brackets or `=` is quoted twice: 'text=\"The cat sleeps.\"'",
         ) from error
 
@@ -137,10 +142,12 @@ def _not_composed(name: str, error: ConfigCompositionException) -> ConfigError:
     unknown = re.search(r"Could not override '([^']+)'", told)
     if unknown and ("is not in struct" in reason or "not in" in reason or "No match" in str(error)):
         return _unknown_key(name, unknown[1])
-    appended = re.search(r"Error merging override \+?([^=]+)=", told)
-    if appended and "not in" in reason:
-        return _unknown_key(name, appended[1])
-    return ConfigError(f"{told.rstrip('.')}: {reason}" if reason else told)
+    merged = re.search(r"Error merging override (\+*([^=]+)=.*)", told)
+    if merged and "not in" in reason:
+        return _unknown_key(name, merged[2])
+    if merged and reason:
+        return ConfigError(f"{merged[1]}: {reason}.")
+    return ConfigError(f"{told.rstrip('.')}: {reason}." if reason else told)
 
 
 def _unknown_key(name: str, key: str) -> ConfigError:
@@ -164,10 +171,10 @@ def _known_keys(name: str) -> list[str]:
 
 
 def _keys_of(node: DictConfig, path: str) -> Iterable[str]:
-    for name in node:
+    for name in (str(each) for each in node):
         key = f"{path}{name}"
         yield key
-        if not OmegaConf.is_missing(node, name) and not OmegaConf.is_interpolation(node, str(name)):
+        if not OmegaConf.is_missing(node, name) and not OmegaConf.is_interpolation(node, name):
             below = node._get_node(name)  # noqa: SLF001  the public way would resolve it
             if isinstance(below, DictConfig) and not below._is_none():  # noqa: SLF001
                 yield from _keys_of(below, f"{key}.")

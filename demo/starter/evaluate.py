@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def evaluate(config: DictConfig) -> float | None:
     """Measure, print and record; return the accuracy."""
     with recorded(config, "evaluate") as record:
-        schema.check(config)
+        schema.check(config, "evaluate")
         require_keys(config.logger)
         path = config.ckpt_path or newest_checkpoint(Path(config.paths.runs_dir))
         require_checkpoint(Path(path))

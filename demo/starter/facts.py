@@ -15,21 +15,29 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
 DIFF = "git.diff"
-_PACKAGES = ("torch", "lightning", "torchmetrics", "transformers", "datasets", "numpy", "hydra-core")
+_PACKAGES = (
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "transformers",
+    "datasets",
+    "numpy",
+    "hydra-core",
+)
 _LARGEST_DIFF_BYTES = 20_000_000
 
 
-def observe(run_dir: Path) -> dict[str, Any]:
+def observe(run_dir: Path, *, keep_diff: bool = True) -> dict[str, Any]:
     """Return the facts; what differs from the commit goes into a file of the run's folder."""
     return {
-        "git": _git(run_dir),
+        "git": _git(run_dir, keep_diff=keep_diff),
         "data": _tracked_data(),
         "environment": _environment(),
         "hardware": _hardware(),
     }
 
 
-def _git(run_dir: Path) -> dict[str, Any]:
+def _git(run_dir: Path, *, keep_diff: bool) -> dict[str, Any]:
     """Return commit and branch, and whether files differ from it; without git, why not."""
     try:
         commit = _ask_git("rev-parse", "HEAD").strip()
@@ -42,14 +50,14 @@ def _git(run_dir: Path) -> dict[str, Any]:
         return {"commit": None, "reason": str(error.stderr).strip()[:500]}
     except UnicodeDecodeError as error:
         return {"commit": None, "reason": f"git's answer cannot be read: {error}"}
-    kept = len(diff) <= _LARGEST_DIFF_BYTES
-    if diff and kept:
+    kept = bool(diff) and len(diff) <= _LARGEST_DIFF_BYTES
+    if kept and keep_diff:
         (run_dir / DIFF).write_text(diff, encoding="utf-8")
     return {
         "commit": commit,
         "branch": branch,
         "changed": bool(diff),
-        "diff": DIFF if diff and kept else None,
+        "diff": DIFF if kept else None,
         "diff_sha256": hashlib.sha256(diff.encode()).hexdigest() if diff else None,
         "untracked": [line[3:] for line in status.splitlines() if line.startswith("??")],
     }
@@ -76,7 +84,10 @@ def _tracked_data() -> dict[str, str]:
 
 def _environment() -> dict[str, Any]:
     """Return the image (as far as the container was told), the lock, and the versions in use."""
-    lock = next((p / "environment.lock" for p in PROJECT.parents if (p / "environment.lock").is_file()), None)
+    lock = next(
+        (p / "environment.lock" for p in PROJECT.parents if (p / "environment.lock").is_file()),
+        None,
+    )
     return {
         "image": os.environ.get("SLIPWAY_IMAGE"),
         "image_id": os.environ.get("SLIPWAY_IMAGE_ID"),
@@ -112,5 +123,8 @@ def _gpus() -> list[str]:
     torch = sys.modules.get("torch")
     if torch is None:
         names = Path("/proc/driver/nvidia/gpus").glob("*/information")
-        return [path.read_text(encoding="utf-8").partition("\n")[0].split(":")[1].strip() for path in names]
+        return [
+            path.read_text(encoding="utf-8").partition("\n")[0].split(":")[1].strip()
+            for path in names
+        ]
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from starter.errors import DataError, TrainingError
+from starter.errors import ConfigError, DataError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,7 @@ def explained_failures(batch_size: object) -> Iterator[None]:
         batch_size: The batch size in use, for the hint.
 
     Raises:
+        ConfigError: A checkpoint is of another network.
         TrainingError: Memory is short, or a worker of the data loader was ended.
         DataError: A file cannot be read or written.
     """
@@ -32,6 +33,11 @@ def explained_failures(batch_size: object) -> Iterator[None]:
         text = str(error)
         if any(words in text.lower() for words in _MEMORY):
             raise _out_of_memory(error, batch_size) from error
+        if "loading state_dict" in text:
+            raise ConfigError(
+                f"ckpt_path does not fit the model: {_first_mismatch(text)}",
+                hint="Choose the model, loss and data that the checkpoint was made with.",
+            ) from error
         if "DataLoader worker" in text:
             raise TrainingError(
                 f"A worker that loads data was ended: {text.splitlines()[0]}",
@@ -42,6 +48,11 @@ def explained_failures(batch_size: object) -> Iterator[None]:
         if error.filename is None and error.errno is None:
             raise
         raise DataError(f"{error.filename or 'A file'}: {error.strerror or error}.") from error
+
+
+def _first_mismatch(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines()]
+    return next((line for line in lines[1:] if line), lines[0])
 
 
 def _out_of_memory(error: BaseException, batch_size: object) -> TrainingError:

@@ -19,11 +19,11 @@ _ASKED = ("img_path", "text", "text_path")
 
 def infer(config: DictConfig) -> None:
     """Print the most likely classes; for many samples, write a CSV."""
-    schema.check(config)
+    schema.check(config, "infer")
     asked = [key for key in _ASKED if config[key] is not None]
     if len(asked) != 1:
         raise ConfigError(
-            f"infer takes one of {', '.join(_ASKED)}; {' and '.join(asked) or 'none'} is given.",
+            f"infer takes one of {', '.join(_ASKED)}; given: {', '.join(asked) or 'none'}.",
             hint="For example: infer img_path=data/cats_dogs/test",
         )
     key = asked[0]
@@ -36,9 +36,7 @@ def infer(config: DictConfig) -> None:
 
     module = trained.load_classifier(path)
     samples, is_batch = trained.samples_of(config, module, path)
-    answers = list(
-        trained.answer(module, samples, batch_size=config.batch_size, top=config.top)
-    )
+    answers = list(trained.answer(module, samples, batch_size=config.batch_size, top=config.top))
     if is_batch:
         trained.write_answers(Path(config.csv_path), samples, answers)
         print(f"{len(samples)} answers in {config.csv_path}")

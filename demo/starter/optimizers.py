@@ -53,8 +53,6 @@ def rate_at(step: int, *, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def _scheduled(
-    optimizer: optim.Optimizer, steps: int, warmup: float
-) -> OptimizerLRSchedulerConfig:
+def _scheduled(optimizer: optim.Optimizer, steps: int, warmup: float) -> OptimizerLRSchedulerConfig:
     course = LambdaLR(optimizer, lambda step: rate_at(step, steps=steps, warmup=warmup))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": course, "interval": "step"}}

@@ -1,4 +1,4 @@
-"""Ranges of configuration values: written beside a field's default, checked before anything starts."""
+"""Ranges of configuration values: beside a field's default, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from starter.errors import ConfigError
@@ -50,7 +50,9 @@ class Range:
             "< ": self.below,
             "<= ": self.at_most,
         }
-        return " and ".join(f"{sign}{bound:g}" for sign, bound in bounds.items() if bound is not None)
+        return " and ".join(
+            f"{sign}{bound:g}" for sign, bound in bounds.items() if bound is not None
+        )
 
 
 def ranged(
@@ -76,7 +78,9 @@ def check_ranges(config: DictConfig) -> None:
     wrong = list(_violations(config, ""))
     if wrong:
         raise ConfigError(
-            "\n      ".join(f"{key} is {value!r}: it must be {limits}." for key, value, limits in wrong),
+            "\n      ".join(
+                f"{key} is {value!r}: it must be {limits}." for key, value, limits in wrong
+            ),
             hint=f"For example {wrong[0][0]}={_example(wrong[0][2])}",
         )
 
@@ -94,8 +98,10 @@ def _violations(node: DictConfig, path: str) -> Iterator[tuple[str, object, Rang
         if dataclasses.is_dataclass(kind)
         else {}
     )
-    for name in node:
+    for name in (str(each) for each in node):
         key = f"{path}{name}"
+        if OmegaConf.is_missing(node, name):
+            continue
         try:
             value = node[name]
         except OmegaConfBaseException as error:
@@ -103,10 +109,10 @@ def _violations(node: DictConfig, path: str) -> Iterator[tuple[str, object, Rang
                 f"{key} cannot be resolved: {str(error).splitlines()[0]}.",
                 hint="`--cfg job` shows the whole configuration.",
             ) from error
-        limit = limits.get(str(name))
+        limit = limits.get(name)
         if limit is not None and not limit.allows(value):
             yield key, value, limit
-        if isinstance(value, DictConfig) and not isinstance(value, ListConfig):
+        if isinstance(value, DictConfig):
             yield from _violations(value, f"{key}.")
 
 

@@ -177,14 +177,17 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
             raise
     except OSError as error:
         raise StarterError(
-            f"{path} cannot be written: {error.strerror or error}.", hint="Is there room, and right?"
+            f"{path} cannot be written: {error.strerror or error}.",
+            hint="Is there room, and right?",
         ) from error
 
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return metrics as plain numbers by name; what is no number is ``None``, as JSON has none."""
-    numbers = {name: float(value) for name, value in metrics.items()}
-    return {name: numbers[name] if math.isfinite(numbers[name]) else None for name in sorted(numbers)}
+    """Return what was measured as numbers by name; NaN is ``None``, as JSON has no such number."""
+    numbers = {name: float(value) for name, value in metrics.items() if "/" in name}
+    return {
+        name: numbers[name] if math.isfinite(numbers[name]) else None for name in sorted(numbers)
+    }
 
 
 def _begun(config: DictConfig, kind: str, run_dir: Path) -> Record:
@@ -232,7 +235,7 @@ def _is_first_process() -> bool:
 def _is_alive(process: Mapping[str, Any]) -> bool:
     if process["host"] != socket.gethostname():
         return True  # it cannot be asked from here
-    return _began(process["pid"]) == process["began"]
+    return bool(_began(process["pid"]) == process["began"])
 
 
 def _began(pid: int) -> str | None:

@@ -20,9 +20,6 @@ from omegaconf.errors import OmegaConfBaseException
 from starter.errors import ConfigError
 from starter.ranges import check_ranges, nearest, ranged
 
-# ruff: noqa: UP006, UP045  OmegaConf reads the annotations at run time, on Python 3.9
-
-
 # data -----------------------------------------------------------------------------------------
 
 
@@ -283,18 +280,28 @@ def register() -> None:
         store.store(name=f"{name}_schema", node=command, provider="starter.schema")
 
 
-def check(config: DictConfig) -> None:
-    """Check a composed configuration: nothing missing, all in range, the trainer's arguments known.
+def check(config: DictConfig, command: str) -> None:
+    """Check a composed configuration: nothing missing, all in range, all arguments known.
+
+    Args:
+        config: The configuration.
+        command: Whose it is.
 
     Raises:
         ConfigError: Something is not as it must be; the message names the key.
     """
-    missing = sorted(OmegaConf.missing_keys(config))
-    if missing:
+    known = [each.name for each in fields(COMMANDS[command])]
+    for key in sorted({str(key) for key in config}.difference(known)):
+        near = nearest(key, known)
         raise ConfigError(
-            f"{', '.join(missing)} has no value.", hint=f"Give one: {missing[0]}=..."
+            f"{key}: `{command}` has no such key.",
+            hint=(f"Did you mean {near}? " if near else "")
+            + f"A value of your own goes below experiment: +experiment.{key}=...",
         )
     check_ranges(config)
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(f"{', '.join(missing)} has no value.", hint=f"Give one: {missing[0]}=...")
     if "trainer" in config and config.trainer is not None:
         _check_trainer(config.trainer)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def train(config: DictConfig) -> float | None:
     """Train, and return the metric that a search is to raise."""
     with recorded(config, "train") as record:
-        schema.check(config)
+        schema.check(config, "train")
         require_keys(config.logger)
         if config.ckpt_path:
             require_checkpoint(Path(config.ckpt_path))

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from starter import schema
+from starter.building import build
 from starter.data.encoders import PictureEncoder, SentenceEncoder, encoder_of
 from starter.data.pictures import find_pictures
 from starter.errors import ConfigError, DataError
@@ -53,7 +53,7 @@ def measure_checkpoint(config: DictConfig, path: Path) -> dict[str, Any]:
     module = load_classifier(path)
     chosen = _chosen_data(config, module)
     with explained_failures(chosen.batch_size):
-        data: ClassifiedData = instantiate(chosen)
+        data: ClassifiedData = build(chosen)
         data.prepare_data()
         data.setup()
         if data.classes != module.classes:
@@ -73,8 +73,8 @@ def _chosen_data(config: DictConfig, module: Classifier) -> DictConfig:
     chosen = config.data or {}
     if "_target_" in chosen:
         return DictConfig(chosen)
-    plain = OmegaConf.to_container(own, resolve=True)
-    data = schema.typed("data", OmegaConf.create(plain["data"]))  # type: ignore[index, call-overload]
+    resolved = OmegaConf.to_container(own.data, resolve=True)
+    data = schema.typed("data", DictConfig(resolved))
     data = DictConfig(OmegaConf.merge(data, chosen))
     check_ranges(DictConfig({"data": data}))
     return data
@@ -104,7 +104,9 @@ def samples_of(config: DictConfig, module: Classifier, path: Path) -> tuple[list
     """
     reads_sentences = isinstance(encoder_of(module.hparams["encoder"]), SentenceEncoder)
     if reads_sentences == bool(config.img_path):
-        what = "sentences: text=... or text_path=FILE" if reads_sentences else "pictures: img_path=..."
+        what = (
+            "sentences: text=... or text_path=FILE" if reads_sentences else "pictures: img_path=..."
+        )
         raise ConfigError(f"ckpt_path={path} takes {what}")
     if config.text:
         return [config.text], False

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, cast
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
-from lightning import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
+from starter.building import build
 from starter.callbacks.lines import metrics_line
-from starter.callbacks.seeding import SeedEachEpoch, seed_everything
+from starter.callbacks.seeding import SeedEachBatch, seed_everything
 from starter.checkpoints import WholeCheckpoints
 from starter.failures import explained_failures
 from starter.models.classifier import Classifier
 from starter.record import plain_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from lightning import Callback, Trainer
+    from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import Logger
 
     from starter.data.module import ClassifiedData
@@ -55,7 +55,7 @@ def fit(config: DictConfig) -> Result:
     quieten()
     seed_everything(config.seed)
     with explained_failures(config.data.batch_size):
-        data: ClassifiedData = instantiate(config.data)
+        data: ClassifiedData = build(config.data)
         data.prepare_data()
         data.setup()
         module = Classifier(portable(config), data.classes, data.encoder.describe())
@@ -89,12 +89,12 @@ def measure(config: DictConfig, module: Classifier, data: ClassifiedData) -> dic
 
 def make_trainer(config: DictConfig) -> Trainer:
     """Return Lightning's trainer with the callbacks and loggers of a configuration."""
-    callbacks: list[Callback] = [SeedEachEpoch(config.seed)]
-    callbacks += [instantiate(each) for each in (config.callbacks or {}).values()]
-    loggers: list[Logger] = [instantiate(each) for each in (config.logger or {}).values()]
+    callbacks: list[Callback] = [SeedEachBatch(config.seed)]
+    callbacks += [build(each) for each in (config.callbacks or {}).values()]
+    loggers: list[Logger] = [build(each) for each in (config.logger or {}).values()]
     for logger in loggers:
         logger.log_hyperparams(cast("Dict[str, Any]", OmegaConf.to_container(config, resolve=True)))
-    trainer: Trainer = instantiate(
+    trainer: Trainer = build(
         config.trainer, callbacks=callbacks, logger=loggers, plugins=[WholeCheckpoints()]
     )
     return trainer
@@ -107,15 +107,14 @@ def portable(config: DictConfig) -> dict[str, Any]:
 
 def close_loggers() -> None:
     """End W&B's run, which would go on with the next one of a sweep."""
-    import sys  # noqa: PLC0415
-
     wandb = sys.modules.get("wandb")
     if wandb is not None:
         wandb.finish()
 
 
 def quieten() -> None:
-    """Silence what Lightning says of each run, and what is not so here."""
+    """Silence what Lightning and W&B say of each run, and what is not so here."""
+    os.environ.setdefault("WANDB_SILENT", "true")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for expected in (
@@ -134,7 +133,7 @@ def _settled(node: Any, key: str) -> Any:  # noqa: ANN401  a configuration holds
         return written
     value = node[key]
     if isinstance(value, DictConfig):
-        return {str(each): _settled(value, each) for each in value}
+        return {each: _settled(value, each) for each in map(str, value)}
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 

@@ -181,6 +181,21 @@ def split_command(argv: Sequence[str]) -> list[str]:
     return command
 
 
+def hand_over_project(root: Path, command: str, argv: Sequence[str]) -> NoReturn:
+    """Hand this terminal over to a command of the project in ``demo/``.
+
+    Args:
+        root: The workspace, whose container runs.
+        command: Which of ``demo/bin``.
+        argv: The command line that this process got; what stands behind ``--`` is the command's.
+
+    Raises:
+        ContainerError: The container does not run.
+    """
+    words = argv[argv.index("--") + 1 :] if "--" in argv else []
+    hand_over(root, ["python", f"{workspace_target(root)}/demo/bin/{command}", *words])
+
+
 def ask_inside(
     settings: Settings,
     container: ContainerFacts,
@@ -241,6 +256,8 @@ def values_inside(
     if container.labels.get(PROXIES_LABEL) == BY_VALUE:
         plan = plan_proxies(settings.network, services=SERVICES_BESIDE, sockets_cross=False)
         values.update(plan.by_value)
+    # A training run records what it ran in; inside, nothing else knows.
+    values["SLIPWAY_IMAGE_ID"] = container.image_id
     if settings.dvc.cache_dir is not None:  # inside, a symbolic link to it would lead nowhere
         values["DVC_CACHE_DIR"] = str(settings.dvc.cache_dir)
     return values

@@ -94,6 +94,7 @@ def render_overlay(
     environment = {
         **ssh_environment(workspace, desktop=desktop),
         "SLIPWAY_WORKSPACE": workspace,
+        "SLIPWAY_IMAGE": image,
         # What DVC knows of files that it has hashed shall outlive the container.
         "DVC_SITE_CACHE_DIR": f"{workspace}/.slipway/dvc",
         **({UMASK_VARIABLE: GROUP_UMASK} if shared else {}),

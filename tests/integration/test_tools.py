@@ -58,14 +58,14 @@ def test_this_repository_is_clean_and_a_new_import_is_not(site: Workspace) -> No
     path.write_text("import dateutil\nimport no_such_module\n")
     try:
         found = site.inv("reqs")
-        assert found.returncode == 8
+        assert found.returncode == 10
         assert "1 missing, 1 undeclared" in said(found)
         assert found.stderr.count("HINT ") == 1
         content = site.json("reqs")
         assert [finding["kind"] for finding in content["findings"]] == ["missing", "undeclared"]
         path.write_text("def f(:\n")
         part = site.inv("reqs", "--", "scripts/extra.py")
-        assert part.returncode == 8
+        assert part.returncode == 10
         assert "scripts/extra.py line 1: invalid syntax" in said(part)
     finally:
         path.unlink()

@@ -32,7 +32,7 @@ from scripts.errors import (
         (ContainerError("x"), 4),
         (StoreUnavailable("x"), 5),
         (MigrationIncomplete("x"), 6),
-        (RequirementsDiffer("x"), 8),
+        (RequirementsDiffer("x"), 10),
         (KeyboardInterrupt(), 130),
     ],
 )

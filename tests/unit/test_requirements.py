@@ -216,7 +216,7 @@ def report() -> RequirementsReport:
 def test_differences_have_an_exit_code_of_their_own() -> None:
     with pytest.raises(RequirementsDiffer) as caught:
         report().require_clean()
-    assert caught.value.exit_code == 8
+    assert caught.value.exit_code == 10
     assert "1 missing, 1 unused" in caught.value.message
     compare(Imports((), 0), (), ()).require_clean()
 

@@ -27,5 +27,7 @@ class EpochLines(Callback):
 
 
 def metrics_line(metrics: Mapping[str, Tensor]) -> str:
-    """Return metrics as one line."""
-    return "  ".join(f"{name} {float(value):.4f}" for name, value in sorted(metrics.items()))
+    """Return what was measured as one line."""
+    return "  ".join(
+        f"{name} {float(value):.4f}" for name, value in sorted(metrics.items()) if "/" in name
+    )

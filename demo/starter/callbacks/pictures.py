@@ -33,7 +33,7 @@ class Pictures(Callback):
         self._samples = samples
         self._shown: tuple[Any, Tensor, Tensor] | None = None
 
-    def on_validation_batch_end(
+    def on_validation_batch_end(  # noqa: PLR0917  Lightning's
         self,
         trainer: Trainer,
         pl_module: LightningModule,
@@ -47,7 +47,7 @@ class Pictures(Callback):
         if batch_idx == 0 and trainer.is_global_zero:
             self._keep(outputs, batch)
 
-    def on_test_batch_end(
+    def on_test_batch_end(  # noqa: PLR0917  Lightning's
         self,
         trainer: Trainer,
         pl_module: LightningModule,

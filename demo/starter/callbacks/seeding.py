@@ -1,16 +1,20 @@
-"""Randomness that follows from the seed and the epoch, and from nothing else."""
+"""Randomness that follows from the seed and the place in training, and from nothing else."""
 
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
 
 
-class SeedEachEpoch(Callback):
-    """Sets the random generators anew at each epoch, so that a resumed run meets the same numbers.
+class SeedEachBatch(Callback):
+    """Sets the random generators anew at each batch, so that a resumed run meets the same numbers.
+
+    Once an epoch would not do: what begins an epoch draws from the generators too, and other things
+    begin the first epoch after a resumption.
 
     Args:
         seed: The run's seed.
@@ -19,10 +23,16 @@ class SeedEachEpoch(Callback):
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,  # noqa: ANN401  Lightning's
+        batch_idx: int,
+    ) -> None:
         """Set the generators; each process gets numbers of its own."""
-        del pl_module
-        seed_everything(self._seed, trainer.current_epoch + 1, trainer.global_rank)
+        del pl_module, batch
+        seed_everything(self._seed, trainer.current_epoch + 1, batch_idx, trainer.global_rank)
 
 
 def seed_everything(*parts: int) -> None:

@@ -49,7 +49,7 @@ def draw_picture(kind: str, *, seed: int, index: int, size: int = 64) -> Image.I
 
 
 class _Animal:
-    """A canvas whose coordinates are the animal's own: its head is the circle of radius 1 at 0, 0."""
+    """A canvas with the animal's own coordinates: its head is the circle of radius 1 at 0, 0."""
 
     def __init__(self, rng: np.random.Generator, pixels: int) -> None:
         self.rng = rng
@@ -158,7 +158,7 @@ def _draw_dog(animal: _Animal) -> None:
 
 def _background(rng: np.random.Generator, pixels: int, colour: Colour) -> Image.Image:
     """Return a background that grows darker to one side, with blots on it."""
-    down, across = np.mgrid[0:1:complex(pixels), 0:1:complex(pixels)]
+    across, down = np.meshgrid(np.linspace(0, 1, pixels), np.linspace(0, 1, pixels))
     angle = rng.uniform(0, 2 * math.pi)
     shade = 1 + 0.25 * (math.cos(angle) * (across - 0.5) + math.sin(angle) * (down - 0.5))
     filled = np.clip(np.array(colour) * shade[..., None], 0, 255).astype(np.uint8)

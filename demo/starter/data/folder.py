@@ -26,9 +26,7 @@ def split_sizes(count: int) -> dict[str, int]:
 
 
 @contextmanager
-def made_folder(
-    folder: Path, recipe: Mapping[str, Any], *, again: bool
-) -> Iterator[Path | None]:
+def made_folder(folder: Path, recipe: Mapping[str, Any], *, again: bool) -> Iterator[Path | None]:
     """Lend a folder to fill, which gets its name when the block ends without an exception.
 
     Args:

@@ -18,8 +18,8 @@ CLASSES = ("unacceptable", "acceptable")
 
 _NOUNS = (
     ("cat", "cats"), ("dog", "dogs"), ("student", "students"), ("teacher", "teachers"),
-    ("author", "authors"), ("doctor", "doctors"), ("child", "children"), ("neighbour", "neighbours"),
-    ("sailor", "sailors"), ("painter", "painters"),
+    ("author", "authors"), ("doctor", "doctors"), ("child", "children"), ("painter", "painters"),
+    ("neighbour", "neighbours"), ("sailor", "sailors"),
 )  # fmt: skip
 _ALONE = (
     ("sleeps", "sleep"), ("laughs", "laugh"), ("arrives", "arrive"), ("waits", "wait"),

@@ -90,7 +90,8 @@ class PictureData(ClassifiedData):
         self._dir = Path(dir)
         self._augment = augment
         self._draw = draw
-        self.encoder = PictureEncoder(size)
+        self._reader = PictureEncoder(size)
+        self.encoder = self._reader
 
     def prepare_data(self) -> None:
         """Draw the pictures, if they are missing and may be drawn."""
@@ -106,7 +107,7 @@ class PictureData(ClassifiedData):
             random.Random(0).shuffle(files)  # noqa: S311  the same order each time, no secret
             self.datasets[split] = Pictures(
                 files,
-                self.encoder,
+                self._reader,
                 seed=self.seed,
                 augment=self._augment and split == "train",
             )

@@ -6,6 +6,7 @@ what an unbroken one would have seen, with any number of workers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,7 +63,7 @@ class EpochSampler(Sampler[Place]):
     def __len__(self) -> int:
         rank, processes = _process()
         if self._shuffle:
-            return -(-self._size // processes)
+            return math.ceil(self._size / processes)
         return len(range(rank, self._size, processes))
 
 
@@ -89,7 +90,10 @@ class Collate:
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
 
-    def __call__(self, pairs: Sequence[tuple[Any, int] | DataError]) -> tuple[Any, Tensor] | DataError:
+    def __call__(
+        self, pairs: Sequence[tuple[Any, int] | DataError]
+    ) -> tuple[Any, Tensor] | DataError:
+        """Return a batch, or the error in its place."""
         good = []
         for pair in pairs:
             if isinstance(pair, DataError):

@@ -1,8 +1,9 @@
-"""Sentences that are acceptable or not, through Hugging Face Datasets: made here, or from the hub."""
+"""Sentences, acceptable or not, through Hugging Face Datasets: made here, or from the hub."""
 
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from starter.data.sampling import Place
 
 _TOKENS = {
-    "unk_token": "[UNK]",
     "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
     "cls_token": "[CLS]",
     "sep_token": "[SEP]",
     "mask_token": "[MASK]",
@@ -104,15 +105,19 @@ class SentenceData(ClassifiedData):
 
     def _from_files(self) -> dict[str, datasets.Dataset]:
         import datasets  # noqa: PLC0415  a second, of no use for pictures
+        import pandas as pd  # noqa: PLC0415  as above
 
-        files = {split: self._dir / f"{split}.csv" for split in SPLITS}
-        for file in files.values():
-            if not file.is_file():
-                raise DataError(f"{file} does not exist.", hint="data.dir must hold it.")
-        return {
-            split: cast("datasets.Dataset", datasets.Dataset.from_csv(str(file), keep_in_memory=True))
-            for split, file in files.items()
-        }
+        found = {}
+        for split in SPLITS:
+            file = self._dir / f"{split}.csv"
+            try:
+                table = pd.read_csv(file)
+            except FileNotFoundError as error:
+                raise DataError(f"{file} does not exist.", hint="data.dir must hold it.") from error
+            except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+                raise DataError(f"{file} cannot be read as CSV: {error}") from error
+            found[split] = datasets.Dataset.from_pandas(table, preserve_index=False)
+        return found
 
     def _from_hub(self) -> dict[str, datasets.Dataset]:
         import datasets  # noqa: PLC0415  as above
@@ -124,7 +129,9 @@ class SentenceData(ClassifiedData):
 
     def _make_encoder(self, texts: list[str]) -> SentenceEncoder:
         if self._tokenizer is None:
-            return SentenceEncoder(_tokenizer_of(texts, self._vocabulary), self._max_length, _TOKENS)
+            return SentenceEncoder(
+                _tokenizer_of(texts, self._vocabulary), self._max_length, _TOKENS
+            )
         from transformers import AutoTokenizer  # noqa: PLC0415  as above
 
         with explain_download(f"data.tokenizer={self._tokenizer}"):
@@ -150,7 +157,7 @@ def make_sentences(folder: Path, *, count: int, again: bool, seed: int = 0) -> N
         index = 0
         seen: set[str] = set()
         for split, in_split in split_sizes(count).items():
-            rows = []
+            rows: list[tuple[str, int]] = []
             while len(rows) < in_split:
                 sentence = make_sentence(seed=seed, index=index)
                 index += 1
@@ -176,7 +183,8 @@ def _checked(rows: datasets.Dataset, where: str) -> tuple[list[str], list[int]]:
     missing = [name for name in ("sentence", "label") if name not in rows.column_names]
     if missing:
         raise DataError(
-            f"{where} has no column `{missing[0]}`.", hint=f"It has: {', '.join(rows.column_names)}."
+            f"{where} has no column `{missing[0]}`.",
+            hint=f"It has: {', '.join(rows.column_names)}.",
         )
     if not len(rows):
         raise DataError(f"{where} holds no sentences.")
@@ -193,19 +201,28 @@ def _checked(rows: datasets.Dataset, where: str) -> tuple[list[str], list[int]]:
 
 
 def _tokenizer_of(texts: Iterable[str], vocabulary: int) -> str:
-    """Return a tokenizer (as JSON) of the words that occur, as BERT's splits them."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers  # noqa: PLC0415, I001  as above
+    """Return a tokenizer (as JSON) of the most frequent words.
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106  no password
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = list(_TOKENS.values())
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary, special_tokens=special, show_progress=False
+    Not by the library's trainers: these number what they find in another order each time, and
+    the same command would train another network.
+    """
+    import tokenizers as hf  # noqa: PLC0415  as above
+
+    normalizer = hf.normalizers.BertNormalizer(lowercase=True)
+    splitter = hf.pre_tokenizers.BertPreTokenizer()
+    counts = Counter(
+        word
+        for text in texts
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))
+    words = [*_TOKENS.values(), *frequent][:vocabulary]
+    numbers = {word: number for number, word in enumerate(words)}
+    tokenizer = hf.Tokenizer(hf.models.WordLevel(numbers, unk_token=_TOKENS["unk_token"]))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter
+    tokenizer.post_processor = hf.processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
-        special_tokens=[(word, special.index(word)) for word in ("[CLS]", "[SEP]")],
+        special_tokens=[(word, numbers[word]) for word in ("[CLS]", "[SEP]")],
     )
     return str(tokenizer.to_str())

@@ -58,7 +58,8 @@ class Focal(Loss):
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss over a batch."""
         log_p = -functional.cross_entropy(self.logits(features), labels, reduction="none")
-        return (-((1 - log_p.exp()) ** self.gamma) * log_p).mean()
+        weights = torch.pow(1 - log_p.exp(), self.gamma)
+        return -(weights * log_p).mean()
 
 
 class ArcFace(Loss):
@@ -75,7 +76,8 @@ class ArcFace(Loss):
 
     def logits(self, features: Tensor) -> Tensor:
         """Return the scaled cosine of the angle to each class."""
-        return self.scale * self._cosines(features)
+        cosines = self._cosines(features)
+        return cosines * self.scale
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss over a batch."""
@@ -87,9 +89,9 @@ class ArcFace(Loss):
         return functional.cross_entropy(self.scale * harder, labels)
 
     def _cosines(self, features: Tensor) -> Tensor:
-        return functional.linear(
-            functional.normalize(features), functional.normalize(self.linear.weight)
-        )
+        directions = functional.normalize(self.linear.weight)
+        cosines: Tensor = functional.linear(functional.normalize(features), directions)
+        return cosines
 
 
 class SoftLabels(Loss):

@@ -1,4 +1,4 @@
-"""The Lightning module: one for pictures and sentences alike, as a backbone hides the difference."""
+"""The Lightning module: one for pictures and sentences, as a backbone hides the difference."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import nn
 from torchmetrics import MetricCollection
@@ -18,6 +17,7 @@ from torchmetrics.classification import (
     MulticlassMatthewsCorrCoef,
 )
 
+from starter.building import build
 from starter.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -41,14 +41,17 @@ class Classifier(lightning.LightningModule):
     """
 
     def __init__(
-        self, settings: Mapping[str, Any], classes: Sequence[str], encoder: Mapping[str, Any]
+        self,
+        settings: Mapping[str, Any],
+        classes: Sequence[str],
+        encoder: Mapping[str, Any],  # noqa: ARG002  it goes into the checkpoint with the others
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.settings = OmegaConf.create(dict(settings))
         self.classes = tuple(classes)
-        self.backbone: nn.Module = instantiate(self.settings.model)
-        self.loss: nn.Module = instantiate(
+        self.backbone: nn.Module = build(self.settings.model)
+        self.loss: nn.Module = build(
             self.settings.loss, features=self.backbone.features, classes=len(self.classes)
         )
         # Those of validation and test take turns, so that one set of measures serves both.
@@ -77,13 +80,19 @@ class Classifier(lightning.LightningModule):
         self.log("train/loss", loss, on_epoch=True, on_step=False, batch_size=len(labels))
         return loss
 
-    def validation_step(self, batch: Batch, _: int) -> Tensor:
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Measure a batch of the validation data; return its probabilities."""
+        del batch_idx
         return self._measure("val", batch)
 
-    def test_step(self, batch: Batch, _: int) -> Tensor:
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Measure a batch of the test data; return its probabilities."""
+        del batch_idx
         return self._measure("test", batch)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the learning rate."""
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_validation_epoch_end(self) -> None:
         """Log what was measured."""
@@ -101,8 +110,8 @@ class Classifier(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimizer and its learning rate's course."""
-        build = instantiate(self.settings.optimizer)
-        optimization: OptimizerLRSchedulerConfig = build(
+        make = build(self.settings.optimizer)
+        optimization: OptimizerLRSchedulerConfig = make(
             self.parameters(), steps=int(self.trainer.estimated_stepping_batches)
         )
         return optimization

@@ -42,6 +42,7 @@ class Bert(nn.Module):
         architecture: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        self._pretrained = pretrained is not None or architecture is not None
         if hidden % heads:
             raise ConfigError(
                 f"model.hidden={hidden} is no multiple of model.heads={heads}.",
@@ -71,7 +72,9 @@ class Bert(nn.Module):
 
     def architecture(self) -> dict[str, object]:
         """Return the settings that build this network again, without weights."""
-        return {"pretrained": None, "architecture": self.network.config.to_dict()}  # type: ignore[union-attr, operator]
+        if not self._pretrained:
+            return {}
+        return {"pretrained": None, "architecture": self.network.config.to_diff_dict()}  # type: ignore[union-attr, operator]
 
     def forward(self, sentences: Mapping[str, Tensor]) -> Tensor:
         """Return the features of a batch: ``input_ids`` and ``attention_mask``."""

@@ -1,0 +1,69 @@
+"""A folder to work in: commands as a person runs them, with data and runs of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[1]
+TINY = ("data.draw=96", "data.batch_size=16", "model.width=4", "trainer.max_epochs=2")
+"""A run of seconds, that learns nothing."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder to run commands in, with data and runs of its own."""
+
+    folder: Path
+
+    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a command of bin/."""
+        name, *arguments = words
+        return subprocess.Popen(
+            [sys.executable, str(PROJECT / "bin" / name), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, **environ: str) -> Ended:
+        """Run a command of bin/ to its end."""
+        process = self.start(*words, **environ)
+        out, err = process.communicate(timeout=600)
+        return Ended(process.returncode, out, err)
+
+    def places(self, run: str = "") -> list[str]:
+        """Return the words that keep data and runs here."""
+        words = [f"paths.data_dir={self.folder}/data", f"paths.runs_dir={self.folder}/runs"]
+        return [*words, f"hydra.run.dir={self.folder / run}"] if run else words
+
+    def train(self, run: str, *words: str, **environ: str) -> Ended:
+        """Train something tiny into a folder."""
+        logger = [] if any(word.startswith("logger=") for word in words) else ["logger=none"]
+        return self.run("train", *TINY, *self.places(run), *logger, *words, **environ)
+
+    def metrics(self, run: str) -> dict[str, float]:
+        """Return what a run measured."""
+        measured: dict[str, float] = json.loads((self.folder / run / "metrics.json").read_text())
+        return measured
+
+    def record(self, run: str) -> dict[str, Any]:
+        """Return a run's record."""
+        record: dict[str, Any] = json.loads((self.folder / run / "record.json").read_text())
+        return record

@@ -1,0 +1,107 @@
+"""Data that cannot be used, losses that are no number, memory that is short: told, never traced."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from desk import Desk, Ended
+
+from starter.data.folder import split_sizes
+from starter.errors import TrainingError
+from starter.failures import explained_failures
+
+
+@pytest.fixture
+def photos(desk: Desk, shared: Desk) -> Path:
+    """Return a folder of pictures of one's own, to spoil."""
+    return Path(shutil.copytree(shared.folder / "data/cats_dogs", desk.folder / "photos"))
+
+
+def _train_on(desk: Desk, photos: Path, *words: str) -> Ended:
+    return desk.run(
+        "train", "data=folder", f"data.dir={photos}", "data.batch_size=16", "model.width=4",
+        "trainer.max_epochs=1", "logger=none", *desk.places("run"), *words,
+    )  # fmt: skip
+
+
+def _failed(desk: Desk, ended: Ended, code: int, *told: str) -> None:
+    assert ended.code == code, ended.err
+    assert "Traceback" not in ended.err
+    for words in told:
+        assert words in ended.err, ended.err
+    record = desk.record("run")
+    assert record["status"] == "failed"
+    assert told[0] in record["error"]
+    assert not (desk.folder / "run/metrics.json").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("spoilt", ["truncated", "text", "empty"])
+def test_a_picture_that_cannot_be_read(
+    desk: Desk, photos: Path, spoilt: str, workers: int
+) -> None:
+    victim = sorted(photos.glob("train/dog/*"))[3]
+    half = victim.read_bytes()[: victim.stat().st_size // 2]
+    victim.write_bytes({"truncated": half, "text": b"a dog, honestly", "empty": b""}[spoilt])
+    ended = _train_on(desk, photos, f"data.num_workers={workers}")
+    _failed(desk, ended, 8, str(victim), "cannot be read as a picture", "HINT")
+
+
+def test_a_class_without_pictures(desk: Desk, photos: Path) -> None:
+    for path in photos.glob("val/cat/*"):
+        path.unlink()
+    _failed(desk, _train_on(desk, photos), 8, f"{photos}/val/cat holds no pictures")
+
+
+def test_a_class_that_training_does_not_have(desk: Desk, photos: Path) -> None:
+    (photos / "test" / "horse").mkdir()
+    _failed(desk, _train_on(desk, photos), 8, f"{photos}/test/horse is a class that train/")
+
+
+def test_a_folder_that_is_not_there(desk: Desk) -> None:
+    ended = _train_on(desk, desk.folder / "typo")
+    _failed(desk, ended, 8, f"{desk.folder}/typo/train cannot be read")
+
+
+def test_a_label_outside_the_set(desk: Desk) -> None:
+    made = desk.run("make-data", "sentences", "--count", "64", "--dir", "mine")
+    assert made.code == 0, made.err
+    assert split_sizes(64)["val"] == 8
+    file = desk.folder / "mine/val.csv"
+    lines = file.read_text().splitlines()
+    lines[3] = lines[3].rpartition(",")[0] + ",2"
+    file.write_text("\n".join(lines))
+    words = ("experiment=sentences", "data.make=64", f"data.dir={desk.folder}/mine", "logger=none")
+    ended = desk.run("train", *words, *desk.places("run"))
+    _failed(desk, ended, 8, "val, row 3: the label is 2", "0 (unacceptable), 1 (acceptable)")
+    file.write_text("sentence;label\nThe cat sleeps.;1\n")
+    ended = desk.run("train", *words, *desk.places("run"))
+    _failed(desk, ended, 8, "has no column `sentence`")
+
+
+def test_a_loss_that_is_no_number(desk: Desk) -> None:
+    ended = desk.train("run", "optimizer=sgd", "optimizer.lr=1e30", "optimizer.warmup=0")
+    assert ended.code == 2  # the range forbids it
+    ended = desk.train("run", "+trainer.precision=bf16-true", "optimizer=sgd", "optimizer.lr=10",
+                       "loss.scale=128", "loss=arcface", "optimizer.warmup=0", "seed=3",
+                       "optimizer.momentum=0.999", "trainer.max_epochs=60")  # fmt: skip
+    _failed(desk, ended, 9, "The loss is nan", "optimizer.lr (now 10)")
+
+
+def test_memory_that_is_short(desk: Desk) -> None:
+    ended = desk.train("run", "data.size=1024", "model.width=1024", "data.batch_size=96")
+    _failed(desk, ended, 9, "Memory is short", "data.batch_size (now 96)")
+
+
+def test_what_torch_says_of_memory_is_understood() -> None:
+    with pytest.raises(TrainingError, match="Memory is short"), explained_failures(8):
+        torch.empty(2**60)
+    with pytest.raises(TrainingError, match="Memory is short"), explained_failures(8):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+    with pytest.raises(TrainingError, match="Memory is short"), explained_failures(8):
+        raise MemoryError
+    with pytest.raises(RuntimeError, match="shapes"), explained_failures(8):
+        torch.ones(2) @ torch.ones(3)

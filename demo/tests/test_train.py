@@ -1,0 +1,218 @@
+"""Commands as a person runs them: train, evaluate, infer; the same twice; broken off, gone on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from desk import PROJECT, TINY, Desk
+
+
+def test_a_run_leaves_what_was_learnt_and_measured(shared: Desk) -> None:
+    run = shared.folder / "runs/first"
+    names = {path.name for path in run.iterdir()}
+    assert {"record.json", "metrics.json", "checkpoints", "pictures", "train.log"} <= names
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    metrics = shared.metrics("runs/first")
+    assert {"train/loss", "val/accuracy", "test/f1", "test/matthews", "best/val/accuracy"} <= set(
+        metrics
+    )
+    assert "epoch 2/2" in (run / "train.log").read_text()
+
+
+def test_evaluate_finds_the_newest_run_and_measures_the_same(shared: Desk) -> None:
+    ended = shared.run("evaluate", *shared.places("runs/measured"))
+    assert ended.code == 0, ended.err
+    expected = shared.metrics("runs/first")
+    measured = shared.metrics("runs/measured")
+    assert measured["test/accuracy"] == expected["test/accuracy"]
+    assert measured["test/loss"] == pytest.approx(expected["test/loss"], abs=1e-5)
+    assert f"test/accuracy: {expected['test/accuracy']:.4f}" in ended.out
+    assert shared.record("runs/measured")["checkpoint"].endswith("runs/first/checkpoints/best.ckpt")
+
+
+def test_evaluate_looks_at_other_data(shared: Desk) -> None:
+    ended = shared.run(
+        "evaluate", *shared.places("runs/elsewhere"), "split=val", "data=folder",
+        f"data.dir={shared.folder}/data/cats_dogs", "data.size=64",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "val/accuracy: " in ended.out
+
+
+def test_infer_prints_the_two_best_classes(shared: Desk) -> None:
+    picture = next((shared.folder / "data/cats_dogs/test/cat").iterdir())
+    ended = shared.run("infer", *shared.places(), f"img_path={picture}")
+    assert ended.code == 0, ended.err
+    found = [line.split(", Probability: ") for line in ended.out.splitlines()]
+    assert {name for name, _ in found} == {"Class: Cat", "Class: Dog"}
+    first, second = (float(value) for _, value in found)
+    assert first >= second
+    assert first + second == pytest.approx(1, abs=2e-4)
+
+
+def test_infer_writes_a_csv_for_a_folder(shared: Desk) -> None:
+    folder = shared.folder / "data/cats_dogs/test"
+    answers = shared.folder / "answers.csv"
+    ended = shared.run(
+        "infer", *shared.places(), f"img_path={folder}", f"csv_path={answers}", "batch_size=5"
+    )
+    assert ended.code == 0, ended.err
+    with answers.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(Path(row["sample"]) for row in rows) == sorted(folder.glob("*/*.png"))
+    assert {row["class"] for row in rows} <= {"cat", "dog"}
+    assert all(0.5 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_the_same_command_gives_the_same_metrics_and_rerun_says_so(shared: Desk) -> None:
+    ended = shared.run("rerun", str(shared.folder / "runs/first"), "--to", "runs/repeated")
+    assert ended.code == 0, ended.err + ended.out
+    assert shared.metrics("runs/repeated") == shared.metrics("runs/first")
+    assert "repeats" in ended.out
+    changed = shared.folder / "runs/changed"
+    changed.mkdir()
+    record = shared.record("runs/first")
+    record["metrics"]["test/loss"] += 0.1
+    (changed / "record.json").write_text(json.dumps(record))
+    ended = shared.run("rerun", str(changed), "--to", "runs/again")
+    assert ended.code == 1
+    assert "test/loss: " in ended.err
+
+
+def test_a_killed_run_goes_on_to_the_same_metrics(desk: Desk) -> None:
+    words = ("trainer.max_epochs=4", "model.dropout=0.5", "data.num_workers=1")
+    assert desk.train("runs/unbroken", *words).code == 0
+    process = desk.start("train", *TINY, *desk.places("runs/killed"), "logger=none", *words)
+    checkpoint = desk.folder / "runs/killed/checkpoints/last.ckpt"
+    log = desk.folder / "runs/killed/train.log"
+    _await(lambda: checkpoint.is_file() and "epoch 3/4" in log.read_text())
+    process.kill()
+    process.communicate()
+    assert desk.record("runs/killed")["status"] == "running"
+    assert not (desk.folder / "runs/killed/metrics.json").exists()
+    ended = desk.run("train", f"resume={desk.folder}/runs/killed")
+    assert ended.code == 0, ended.err
+    assert desk.metrics("runs/killed") == desk.metrics("runs/unbroken")
+    record = desk.record("runs/killed")
+    assert record["status"] == "complete"
+    assert [each["status"] for each in record["earlier"]] == ["killed"]
+    assert "epoch 1/4" not in ended.out
+
+
+def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
+    process = desk.start(
+        "train", *TINY, *desk.places("runs/stopped"), "logger=none", "trainer.max_epochs=1000"
+    )
+    log = desk.folder / "runs/stopped/train.log"
+    _await(lambda: log.is_file() and "epoch 1/" in log.read_text())
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "train resume=RUN" in err
+    assert desk.record("runs/stopped")["status"] == "interrupted"
+
+
+def test_the_text_classifier_trains_and_answers(desk: Desk) -> None:
+    ended = desk.run(
+        "train", "experiment=sentences", *desk.places("runs/text"), "data.make=400",
+        "trainer.max_epochs=1", "logger=none", "loss=focal", "model.hidden=16",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert (desk.folder / "runs/text/pictures/test_samples.png").is_file()
+    ended = desk.run("infer", *desk.places(), "text=The old cats sleeps.")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(("Class: Acceptable, Prob", "Class: Unacceptable, Prob"))
+    (desk.folder / "lines.txt").write_text("The cat sleeps.\n\nCat the sleeps.\n")
+    ended = desk.run("infer", *desk.places(), "text_path=lines.txt", "csv_path=lines.csv")
+    assert ended.code == 0, ended.err
+    assert len((desk.folder / "lines.csv").read_text().splitlines()) == 3
+    ended = desk.run("infer", *desk.places(), f"img_path={desk.folder}")
+    assert ended.code == 2
+    assert "no complete run" in ended.err
+
+
+def test_pretrained_weights_are_one_override_away(desk: Desk, tmp_path: Path) -> None:
+    """A folder of Transformers, as `save_pretrained` writes it, stands for a name on the hub."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast  # noqa: PLC0415  slow
+
+    folder = tmp_path / "bert"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "dog", "."]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(vocab_file=str(tmp_path / "vocab.txt")).save_pretrained(folder)
+    BertModel(
+        BertConfig(
+            vocab_size=len(words), hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+            intermediate_size=16,
+        )
+    ).save_pretrained(folder)  # fmt: skip
+    ended = desk.run(
+        "train", "experiment=sentences", *desk.places("runs/pretrained"), "data.make=64",
+        "trainer.max_epochs=1", "logger=none", f"model.pretrained={folder}",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    folder.rename(tmp_path / "gone")  # the checkpoint needs it no more
+    ended = desk.run("infer", *desk.places(), "text=The cat.")
+    assert ended.code == 0, ended.err
+
+
+def test_many_runs_by_list_and_glob(desk: Desk) -> None:
+    ended = desk.run(
+        "train", "-m", "experiment=glob(*)", "loss=glob(*,exclude=[soft*,focal])", "logger=none",
+        "trainer.max_epochs=1", "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1",
+        "test=false", "callbacks.pictures.samples=2", *desk.places(),
+        f"hydra.sweep.dir={desk.folder}/sweep",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    records = [desk.record(f"sweep/{number}") for number in range(4)]
+    assert {(each["config"]["name"], each["config"]["loss"]["_target_"]) for each in records} == {
+        (name, f"starter.losses.{loss}")
+        for name in ("cats_dogs", "sentences")
+        for loss in ("ArcFace", "CrossEntropy")
+    }
+    assert {each["status"] for each in records} == {"complete"}
+
+
+def test_two_processes_train_together(desk: Desk) -> None:
+    ended = desk.train("runs/ddp", "trainer=ddp_cpu", "logger=csv")
+    assert ended.code == 0, ended.err
+    assert desk.record("runs/ddp")["status"] == "complete"
+    assert desk.metrics("runs/ddp")["val/loss"] > 0
+
+
+def test_help_teaches_and_loads_nothing_slow(desk: Desk) -> None:
+    for name in ("train", "evaluate", "infer"):
+        ended = desk.run(name, "--help", PYTHONPROFILEIMPORTTIME="1")
+        assert ended.code == 0
+        assert "Begin with" in ended.out
+        loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines()}
+        assert loaded.isdisjoint({"torch", "lightning", "transformers", "matplotlib", "pandas"})
+    assert "arcface" in desk.run("train", "--help").out
+
+
+def test_every_command_of_pyproject_is_in_bin() -> None:
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    scripts = text.partition("[project.scripts]")[2].partition("\n\n")[0]
+    named = dict(line.split(" = ") for line in scripts.strip().splitlines())
+    assert set(named) == {path.name for path in (PROJECT / "bin").iterdir()}
+    for name, entry in named.items():
+        module = entry.strip('"').partition(":")[0]
+        assert f"from {module} import main" in (PROJECT / "bin" / name).read_text()
+
+
+def _await(seen: object, *, seconds: float = 300) -> None:
+    assert callable(seen)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if seen():
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.02)
+    pytest.fail("it did not come to that")
