@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable, NoReturn, TypeVar
 
 from scripts.errors import EXIT_INTERRUPTED, SlipwayError
+from scripts.migration.heaps import use_few_heaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +75,7 @@ def in_threads(
         items: What to work on.
         jobs: How many threads at most.
     """
+    use_few_heaps()
     todo: queue.SimpleQueue[_Work] = queue.SimpleQueue()
     count = 0
     for item in items:

@@ -43,6 +43,8 @@ _SHARD = re.compile(r"[0-9a-f]{2}")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_COPIES = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
 """What kernels and file systems answer that do not copy by themselves."""
+_PIECE_BYTES = 1 << 20
+"""What a processor's own cache holds while it is hashed and handed on."""
 _MOST_BYTES_IN_BATCH = 256 << 20
 """What a killed writer has to write again, for each of its threads."""
 
@@ -392,7 +394,7 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
     """
     left_bytes = os.fstat(descriptor).st_size
     while True:
-        room_bytes = min(max(left_bytes, 0) + 1, CHUNK_BYTES)
+        room_bytes = min(max(left_bytes, 0) + 1, _PIECE_BYTES)
         piece = os.read(descriptor, room_bytes)
         left_bytes -= len(piece)
         if piece:

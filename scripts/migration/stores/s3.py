@@ -48,8 +48,8 @@ _MOST_PARTS = 9_000
 """S3 takes 10,000; a part grows with an object of more than 72 GB."""
 _LARGE_BYTES = 1 << 20
 _LARGE_AT_ONCE = 2
-_PARTS_AT_ONCE = 3
-"""With ``_LARGE_AT_ONCE`` it bounds the memory of uploads: 2 x (3 + 1) parts."""
+_PARTS_AT_ONCE = 2
+"""With ``_LARGE_AT_ONCE`` it bounds the memory of uploads: 2 x (2 + 1) parts."""
 
 
 class S3Store:
