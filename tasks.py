@@ -624,7 +624,7 @@ def dvc_migrate(
         console.show_result(result, view.report_view, as_json=json)
         if report:
             write_report(result, Path(report), recording.samples)
-        migration.remember_complete(ROOT, stores, result)
+        migration.remember_complete(ROOT, stores, result, progress)
         rewritten = migration.rewrite_files(ROOT, upgrade, result)
         switched = migration.switch_defaults(ROOT, result, shared=switch, local=local)
         if not json:

@@ -100,6 +100,10 @@ def _proxy_missing() -> str | None:
     return None
 
 
+def _faketime_missing() -> str | None:
+    return None if process.installed("faketime") else "faketime is not installed"
+
+
 _TALLY = pytest.StashKey[Tally]()
 MISSING: dict[str, Callable[[], str | None]] = {
     "docker": lru_cache(_docker_missing),
@@ -112,6 +116,7 @@ MISSING: dict[str, Callable[[], str | None]] = {
     "browser": lru_cache(_browser_missing),
     "proxy": lru_cache(_proxy_missing),
     "azure": lru_cache(_azure_missing),
+    "faketime": lru_cache(_faketime_missing),
 }
 """For each tool the function that says why it cannot be used, or ``None``."""
 

@@ -51,8 +51,7 @@ def copy_objects(
             outcome instead.
     """
     progress = progress or SilentProgress()
-    if plan.counts["to_copy"]:
-        stores.target.require_writable()
+    notes = stores.target.require_writable() if plan.counts["to_copy"] else ()
     remove_leftovers(stores, progress, is_copying=bool(plan.counts["to_copy"]))
     started_s = time.monotonic()
     results = _settled(plan)
@@ -63,7 +62,7 @@ def copy_objects(
         withheld = _withhold(plan, results)
         work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), jobs, withheld)
     stores.target.clean(thorough=bool(plan.counts["to_copy"]))
-    return Outcomes(results, copying_s=time.monotonic() - started_s)
+    return Outcomes(results, copying_s=time.monotonic() - started_s, notes=notes)
 
 
 def _settled(plan: Plan) -> Ledger[Result]:

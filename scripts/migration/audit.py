@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.migration.inventory import read_inventory
 from scripts.migration.model import ABSENT, OTHER_BYTES, Proof, Result, Status
+from scripts.migration.notes import tell_unfinished
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Report
 from scripts.migration.prove import Seen, look_into_shards
@@ -73,6 +74,7 @@ def verify_remote(
         target=remote.name,
         outcomes=with_references(results, (remote,), jobs=jobs, progress=progress),
         uncollectable=inventory.uncollectable,
+        notes=tell_unfinished(remote),
         excluded={verdict.value: count for verdict, count in inventory.excluded.items()},
         revisions=inventory.revisions,
         elapsed_s=time.monotonic() - started_s,

@@ -12,6 +12,7 @@ from scripts.migration.credentials import credentials_for, session_for
 from scripts.migration.model import Location
 from scripts.migration.places import endpoint_of
 from scripts.migration.stores.bucket_rules import BucketRules
+from scripts.migration.stores.conditions import Conditions
 from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
 from scripts.migration.stores.uploads import Uploads
@@ -118,16 +119,17 @@ def open_bucket(
     location = Location(str(options.get("endpoint", "AWS")), bucket, prefix)
     if credentials is None:
         return S3Store(name, url.rstrip("/"), open_client(), location=location, known=known)
-    connect = _Connection(credentials, connect_as)
+    connect, encryption = _Connection(credentials, connect_as), _encryption(config)
     return S3Store(
         name,
         url.rstrip("/"),
         open_client(),
-        Uploads(bucket, prefix, connect),
-        copies=ServerCopies(name, location, connect, _encryption(config)),
+        Uploads(bucket, prefix, connect, encryption),
+        copies=ServerCopies(name, location, connect, encryption),
         location=location,
         known=known,
         rules=BucketRules(name, bucket, prefix, connect),
+        conditions=Conditions(bucket, prefix, connect, encryption),
         with_checksums=open_client(checksum_algorithm="SHA256"),
     )
 

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from scripts.errors import StoreError
+from scripts.migration.stores.incoming import INCOMING
 from scripts.report import count_text
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from scripts.migration.plan import Plan
 
 _NAMES_TOLD = 5
-_OWN = ".slipway-incoming/"
 
 
 def require_dvc_store(plan: Plan, stores: Stores) -> None:
@@ -30,7 +30,7 @@ def require_dvc_store(plan: Plan, stores: Stores) -> None:
     if not missing or next(iter(stores.source.list_objects()), None) is not None:
         return
     source = stores.source
-    names = [name for name in islice(source.list_top(), _NAMES_TOLD + 2) if name != _OWN]
+    names = [name for name in islice(source.list_top(), _NAMES_TOLD + 2) if name != f"{INCOMING}/"]
     more = " ..." if len(names) > _NAMES_TOLD else ""
     told = f"holds {', '.join(names[:_NAMES_TOLD])}{more}, and" if names else "is empty: it holds"
     needed = count_text(missing, "object")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scripts.migration.stores.incoming import INCOMING
 from scripts.report import count_text
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from scripts.migration.inventory import Inventory
     from scripts.migration.plan import Plan
     from scripts.migration.scope import Scope
-    from scripts.migration.store import Store
+    from scripts.migration.store import Source, Store
 
 
 _PATHS_TOLD = 3
@@ -55,6 +56,22 @@ def with_cautions(plan: Plan, target: Store) -> Plan:
         target: The store that is to be filled; it is asked.
     """
     return replace(plan, notes=(*target.cautions(), *plan.notes))
+
+
+def tell_unfinished(remote: Source) -> tuple[str, ...]:
+    """Return what is to be known of a remote that holds what a migration left unfinished.
+
+    Args:
+        remote: The remote; it is asked for the names at its top. Uploads in parts have none.
+    """
+    if f"{INCOMING}/" not in remote.list_top():
+        return ()
+    told = (
+        f"{remote.name}: a migration that is at work, or was killed, has unfinished objects there "
+        f"({INCOMING}/). No name of an object is among them; the next `dvc-migrate` to it removes "
+        "what was left over."
+    )
+    return (told,)
 
 
 def _left_out(history: History | None, scope: Scope) -> list[str]:

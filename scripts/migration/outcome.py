@@ -30,6 +30,7 @@ class Outcomes:
         results: One for each object.
         references: Where the objects are used of which a person wants to know it.
         copying_s: How long copying took, in seconds.
+        notes: What was found out about the target before anything was copied.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class Outcomes:
         results: Ledger[Result],
         references: Mapping[Position, tuple[Reference, ...]] | None = None,
         copying_s: float = 0.0,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.results = results
+        self.notes = notes
         self.copying_s = copying_s
         self.references = references or {}
 

@@ -253,9 +253,9 @@ class PacedStore(PacedSource):
         """Return what a person should know of the place."""
         return self._store.cautions()
 
-    def require_writable(self) -> None:
-        """Do nothing if objects may be written."""
-        self._store.require_writable()
+    def require_writable(self) -> tuple[str, ...]:
+        """Return what was found by asking, if objects may be written."""
+        return self._store.require_writable()
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -63,7 +64,7 @@ def _open(root: Path, *, visiting: bool) -> Any:  # noqa: ANN401  dvc ships no t
     from dvc.scm import SCMError  # noqa: PLC0415
 
     try:
-        repo = _visit(root) if visiting else Repo(str(root))
+        repo = _visit(root) if visiting or _is_closed(root) else Repo(str(root))
         repo.config  # noqa: B018  read now, so that a malformed one is told here
     except NotDvcRepoError as error:
         raise SettingsError(
@@ -148,6 +149,12 @@ def _without_history(root: Path, why: str) -> ToolError:
         hint="Mend that; or, if the project is meant to be without git, say so to DVC: "
         "`dvc config core.no_scm true`.",
     )
+
+
+def _is_closed(root: Path) -> bool:
+    """Return whether DVC would fail to make its ``tmp``: in a fresh clone that is read only."""
+    dvc = root / ".dvc"
+    return dvc.is_dir() and not (dvc / "tmp").exists() and not os.access(dvc, os.W_OK)
 
 
 def _visit(root: Path) -> Any:  # noqa: ANN401

@@ -6,7 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import SettingsError
+from scripts.errors import SettingsError, SlipwayError
+from scripts.progress import SilentProgress
 from scripts.report import write_json
 
 if TYPE_CHECKING:
@@ -14,18 +15,39 @@ if TYPE_CHECKING:
 
     from scripts.migration.opening import Stores
     from scripts.migration.outcome import Report
+    from scripts.progress import Progress
 
 _MEMORY = ".slipway/migrations.json"
 DAY_S = 24 * 60 * 60
 
 
-def remember_complete(root: Path, stores: Stores, report: Report) -> None:
+def remember_complete(
+    root: Path, stores: Stores, report: Report, progress: Progress | None = None
+) -> None:
     """Remember that a migration was complete just now.
 
+    A project that is read only, or another user's, keeps nothing, which is told: what is migrated
+    is no less complete.
+
+    Args:
+        root: The project's directory.
+        stores: The project and its remotes.
+        report: What the migration came to.
+        progress: Told if it cannot be remembered.
+
     Raises:
-        MigrationIncomplete: It was not.
+        MigrationIncomplete: It was not complete.
     """
     report.require_complete()
+    try:
+        _remember(root, stores, report)
+    except SlipwayError as error:
+        (progress or SilentProgress()).say(
+            f"This run is not remembered, so `dvc-prune-source` wants another: {error.message}"
+        )
+
+
+def _remember(root: Path, stores: Stores, report: Report) -> None:
     known = _recall(root)
     entry = {**known.get(_way(stores), {}), "ended_at_s": time.time()}
     if report.counts["copied"]:
@@ -53,10 +75,12 @@ def require_recent(root: Path, stores: Stores) -> None:
 def recall_pace(root: Path, stores: Stores) -> tuple[int, int, float] | None:
     """Return what the last complete run between the two places copied: objects, bytes, seconds.
 
-    Raises:
-        SettingsError: The file that would say so cannot be read.
+    ``None`` if that is not known, for whatever reason: an estimate stops nobody.
     """
-    copied = _recall(root).get(_way(stores), {}).get("copied")
+    try:
+        copied = _recall(root).get(_way(stores), {}).get("copied")
+    except SettingsError:
+        return None
     return tuple(copied) if copied else None
 
 

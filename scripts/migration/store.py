@@ -139,8 +139,13 @@ class Store(Source, Protocol):
     def cautions(self) -> tuple[str, ...]:
         """Return what a person should know of the place before anything is written there."""
 
-    def require_writable(self) -> None:
+    def require_writable(self) -> tuple[str, ...]:
         """Do nothing if objects may be written, as far as can be told without writing one.
+
+        It may write something beside, which it removes. Asking again costs nothing much.
+
+        Returns:
+            What a person should know of how the store writes, and was found by asking it.
 
         Raises:
             AccessDenied: They may not.

@@ -69,7 +69,7 @@ def verify(
         ),
         uncollectable=plan.uncollectable,
         excluded=plan.excluded,
-        notes=plan.notes,
+        notes=(*outcomes.notes, *plan.notes),
         by_revision=plan.by_revision,
         revisions=plan.revisions,
         elapsed_s=time.monotonic() - plan.started_s,

@@ -11,6 +11,7 @@ from obstore.store import S3Store as Bucket
 
 from scripts.migration.filesystems import open_filesystem
 from scripts.migration.model import Layout, Location, StoredObject
+from scripts.migration.stores.conditions import Conditions
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3 import S3Store
@@ -109,10 +110,18 @@ class S3World:
     def again(self, known: KnownEtags | None = None) -> Store:
         """The same place, as another run sees it."""
         uploads = Uploads(self.bucket, self.prefix, s3_server.client)
+        conditions = Conditions(self.bucket, self.prefix, s3_server.client)
         copies = ServerCopies("s3", self.location, s3_server.client)
         place = f"s3://{self.bucket}/{self.prefix}"
         return S3Store(
-            "s3", place, self.client, uploads, copies=copies, location=self.location, known=known
+            "s3",
+            place,
+            self.client,
+            uploads,
+            copies=copies,
+            location=self.location,
+            known=known,
+            conditions=conditions,
         )
 
     def plant(self, key: str, content: bytes) -> None:

@@ -35,7 +35,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that was answered."""
+    """A request that is answered; it is noted before the client can know."""
 
     method: str
     key: str
@@ -72,6 +72,8 @@ class StubS3:
         objects: What it keeps, by key.
         asked: The requests, in the order of their answers.
         honours_conditions: Whether ``If-None-Match`` and ``If-Match`` count when writing.
+        keeps_versions: Whether what is replaced or deleted stays, as a version of its own.
+        markers: The keys that are marked as deleted, where versions are kept.
         kms: Whether ETags are no MD5, as with SSE-KMS.
         settings: What it answers to questions such as ``?lifecycle``; else that there is none.
         refuses: Answers to be given instead of the work, the first that fits once each.
@@ -82,6 +84,8 @@ class StubS3:
         self.uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
         self.asked: list[Asked] = []
         self.honours_conditions = True
+        self.keeps_versions = False
+        self.markers: list[str] = []
         self.kms = False
         self.settings: dict[str, Answer] = {}
         self.refuses: list[tuple[str, Answer]] = []
@@ -150,6 +154,8 @@ class StubS3:
         if method == "PUT":
             return self._put(key, headers, body)
         if method == "DELETE":
+            if self.keeps_versions and "versionId" not in query:
+                self.markers.append(key)
             self.objects.pop(key, None)
             return Answer(204)
         return self._read(self.objects.get(key), headers)
@@ -163,7 +169,8 @@ class StubS3:
         if "object-lock" in self.settings and not has_checksum:
             return refusal(400, "InvalidRequest")
         self.objects[key] = self.keep(body)
-        return Answer(headers={"ETag": f'"{self.objects[key].etag}"'})
+        version = {"x-amz-version-id": str(next(self._numbers))} if self.keeps_versions else {}
+        return Answer(headers={"ETag": f'"{self.objects[key].etag}"', **version})
 
     def keep(self, content: bytes) -> Kept:
         """Return what the server makes of bytes that are sent whole."""
@@ -248,6 +255,8 @@ def serving(stub: StubS3) -> Iterator[StubS3]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", "0")))
             answer = stub.answer(self.command, unquote(url.path), query, headers, body)
+            key = unquote(url.path).lstrip("/").partition("/")[2]
+            stub.asked.append(Asked(self.command, key, query, headers, len(body), answer.status))
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -255,8 +264,6 @@ def serving(stub: StubS3) -> Iterator[StubS3]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
-            key = unquote(url.path).lstrip("/").partition("/")[2]
-            stub.asked.append(Asked(self.command, key, query, headers, len(body), answer.status))
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_any  # noqa: N815
 

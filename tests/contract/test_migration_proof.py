@@ -91,6 +91,23 @@ def verified(project: Project, name: str = "s3", sample: Sample | None = None) -
     return verify_remote(project.root, open_remote(project.root, name), sample=sample or Sample())
 
 
+def test_what_a_killed_run_left_over_is_told_of_a_remote_and_goes_with_the_next_run(
+    project: Project, bucket: str, prefix: str
+) -> None:
+    assert migrate(project).complete
+    assert verified(project).notes == verified(project, "hdd").notes == ()
+    key = f"{prefix}/.slipway-incoming/left"
+    s3_server.client().put_object(Bucket=bucket, Key=key, Body=b"half")
+    (project.hdd / ".slipway-incoming" / "of-a-killed-one").mkdir(parents=True)
+    for name in ("s3", "hdd"):
+        report = verified(project, name)
+        assert report.complete
+        (note,) = report.notes
+        assert note.startswith(f"{name}: a migration that is at work, or was killed")
+    assert migrate(project).counts["copied"] == 0
+    assert verified(project).notes == ()
+
+
 def test_a_remote_is_proven_at_any_time_and_what_it_lacks_is_named(
     project: Project, bucket: str, prefix: str
 ) -> None:

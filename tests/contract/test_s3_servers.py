@@ -206,6 +206,83 @@ def test_a_bucket_that_keeps_objects_gets_the_checksums_that_it_wants(stub: Stub
     assert {found.key for found in target.list_objects()} == {item.key, named(LARGE).key}
 
 
+PROBE = "to/.slipway-incoming/creates"
+
+
+def asked_of(stub: StubS3, key: str = PROBE) -> list[tuple[str, int]]:
+    """What was asked of one object, without the questions to the bucket."""
+    return [(asked.method, asked.status) for asked in stub.asked if asked.key == key]
+
+
+def test_whether_a_server_honours_conditions_is_asked_once(stub: StubS3) -> None:
+    target = remote(stub, "to")
+    assert target.require_writable() == target.require_writable() == ()
+    assert asked_of(stub) == [("PUT", 200), ("PUT", 412), ("DELETE", 204)]
+    assert (stub.objects, stub.uploads) == ({}, {})
+    assert not [asked for asked in stub.asked if "uploads" in asked.query], "that need not be asked"
+
+
+def test_a_server_that_ignores_conditions_is_told(stub: StubS3) -> None:
+    stub.honours_conditions = False
+    target = remote(stub, "to")
+    (note,) = target.require_writable()
+    assert note.startswith("to: the server ignores the condition")
+    assert asked_of(stub) == [("PUT", 200), ("PUT", 200), ("DELETE", 204)]
+    assert stub.objects == {}
+
+
+def test_a_server_that_refuses_conditions_is_told_and_not_asked_again(stub: StubS3) -> None:
+    stub.refuses.append((f"PUT {PROBE}", refusal(501, "NotImplemented")))
+    target = remote(stub, "to")
+    (note,) = target.require_writable()
+    assert note.startswith("to: the server refuses the condition")
+    item = named(b"x")
+    target.publish(item, [b"x"], replace=False)
+    (put,) = (asked for asked in stub.asked if asked.key == f"to/{item.key}")
+    assert "if-none-match" not in put.headers
+    assert list(stub.objects) == [f"to/{item.key}"]
+
+
+def test_where_nothing_may_be_deleted_one_empty_object_stays(stub: StubS3) -> None:
+    refusals = [(f"DELETE {PROBE}", refusal(403, "AccessDenied"))] * 2
+    stub.refuses += refusals
+    assert [remote(stub, "to").require_writable() for _ in range(2)] == [(), ()]
+    assert asked_of(stub) == [
+        ("PUT", 200), ("PUT", 412), ("DELETE", 403), ("PUT", 412), ("DELETE", 403)
+    ]  # fmt: skip
+    assert [len(kept.content) for kept in stub.objects.values()] == [0]
+    assert remote(stub, "to").clean(thorough=False) == 1, "who may delete finds what was left"
+    assert stub.objects == {}
+
+
+def test_in_a_bucket_with_versions_nothing_is_left_of_what_was_asked(stub: StubS3) -> None:
+    stub.keeps_versions = True
+    assert remote(stub, "to").require_writable() == ()
+    assert (stub.objects, stub.markers) == ({}, [])
+    stub.refuses.append((f"DELETE {PROBE}", refusal(403, "AccessDenied")))
+    assert remote(stub, "to").require_writable() == ()  # no right to delete versions
+    assert (stub.objects, stub.markers) == ({}, [PROBE])
+
+
+def test_in_a_bucket_that_keeps_objects_none_is_made_to_ask(stub: StubS3) -> None:
+    stub.settings["object-lock"] = told(
+        "ObjectLockConfiguration",
+        "<ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>"
+        "<Mode>COMPLIANCE</Mode><Days>7</Days></DefaultRetention></Rule>",
+    )
+    assert remote(stub, "to").require_writable() == ()
+    assert asked_of(stub) == []
+    assert (stub.objects, stub.uploads) == ({}, {})
+
+
+def test_keys_that_may_write_objects_only_are_not_taken_for_refused(stub: StubS3) -> None:
+    stub.refuses.append((f"PUT {PROBE}", refusal(403, "AccessDenied")))
+    target = remote(stub, "to")
+    assert target.require_writable() == ()
+    assert asked_of(stub) == [("PUT", 403)]
+    assert target.publish(named(b"x"), [b"x"], replace=False) is Evidence.STORE_CHECKSUM
+
+
 @pytest.mark.parametrize("content", [b"x", LARGE])
 def test_with_kms_an_etag_proves_nothing_and_bytes_are_read_back(
     stub: StubS3, content: bytes

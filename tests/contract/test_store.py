@@ -18,10 +18,12 @@ from scripts.migration.model import SHARDS, Evidence, Layout, Proof, Status, Sto
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES, Store
+from scripts.migration.stores.conditions import Conditions, Creates
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.multipart import KnownEtags
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
+from scripts.migration.stores.s3_errors import refusal_of
 from scripts.migration.stores.uploads import Uploads
 from scripts.migration.transfer import copy_object, copy_or_tell
 from scripts.migration.workers import Stop
@@ -511,7 +513,19 @@ def test_a_bucket_that_may_not_be_written_is_told_once(bucket: str) -> None:
         store.require_writable()
     assert "s3:PutObject" in caught.value.hint
     nowhere = Uploads(f"{bucket}-is-not-there", "", s3_server.client)
-    assert not nowhere.is_refused()
+    assert refusal_of(nowhere.trouble(), "", "") is None
+
+
+@pytest.mark.needs("s3")
+def test_the_real_server_honours_conditions_and_keeps_nothing_of_the_question(bucket: str) -> None:
+    world = S3World(bucket)
+    conditions = Conditions(bucket, world.prefix, s3_server.client)
+    assert [conditions.ask()[0] for _ in range(2)] == [Creates.HONOURED] * 2
+    assert world.keys() == []
+    world.plant(".slipway-incoming/creates", b"")  # as a killed run leaves it
+    assert world.store.require_writable() == ()
+    assert world.keys() == []
+    assert Conditions(bucket, "", stranger).ask()[0] is Creates.UNKNOWN
 
 
 @pytest.mark.needs("s3")

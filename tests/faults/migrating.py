@@ -5,6 +5,7 @@ A fork server has imported what a migration needs, so that each starts in a mome
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 JOBS = 8
 ENDS_WITHIN_S = 240
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.faults.migrating", "dvc.repo", "dvc.cli", "obstore.store"])
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["tests.faults.migrating", "dvc.repo", "dvc.cli", "obstore.store"])
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Wish:
         rots_at: The phase boundary ("copying ends") at which a bit of ``rots`` flips.
         rots: A file; the modification time stays, as when a disk fails.
         open_files: How many files it may have open; 0 for the machine's own limit.
+        unprivileged: Whether modes of files bind it, as they do not bind root.
     """
 
     root: Path
@@ -55,6 +57,7 @@ class Wish:
     rots_at: str = ""
     rots: Path | None = None
     open_files: int = 0
+    unprivileged: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Ending:
         hint: And what to do.
         report: The JSON report, empty if it did not come to one.
         boundaries: The phase boundaries that it crossed: "copying begins".
+        said: What else a person was told meanwhile.
     """
 
     exit_code: int
@@ -74,6 +78,7 @@ class Ending:
     hint: str = ""
     report: dict[str, Any] = field(default_factory=dict)
     boundaries: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -89,8 +94,8 @@ class Running:
     """A migration at work."""
 
     def __init__(self, wish: Wish) -> None:
-        self._ours, theirs = _SERVER.Pipe()
-        self._process = _SERVER.Process(target=_migrate, args=(wish, theirs))
+        self._ours, theirs = SERVER.Pipe()
+        self._process = SERVER.Process(target=_migrate, args=(wish, theirs))
         self._process.start()
         theirs.close()
         assert self._ours.recv() == "begins"
@@ -132,8 +137,8 @@ def migrate(wish: Wish) -> Ending:
 
 def run_apart(work: Any, *args: Any) -> Any:
     """Return ``work(*args)``, done in a process of its own; it must be a function of a module."""
-    ours, theirs = _SERVER.Pipe()
-    process = _SERVER.Process(target=_answer, args=(theirs, work, args))
+    ours, theirs = SERVER.Pipe()
+    process = SERVER.Process(target=_answer, args=(theirs, work, args))
     process.start()
     theirs.close()
     done, answer = ours.recv() if ours.poll(ENDS_WITHIN_S) else (False, "it did not end")
@@ -156,9 +161,16 @@ def _answer(connection: Connection, work: Any, args: Any) -> None:
 
 def _migrate(wish: Wish, connection: Connection) -> None:
     connection.send("begins")
+    connection.send(migrate_here(wish))
+
+
+def migrate_here(wish: Wish) -> Ending | str:
+    """Migrate in this process; return how that ended, or the traceback of a bug."""
     if wish.open_files:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wish.open_files, most))
+    if wish.unprivileged:
+        give_up_capabilities()
     progress = _Boundaries(wish)
     report: dict[str, Any] = {}
     try:
@@ -168,16 +180,20 @@ def _migrate(wish: Wish, connection: Connection) -> None:
         outcomes = migration.copy_objects(plan, stores, jobs=wish.jobs, progress=progress)
         done = migration.verify(plan, outcomes, stores, jobs=wish.jobs, progress=progress)
         report = done.as_json()
-        done.require_complete()
+        migration.remember_complete(wish.root, stores, done, progress)
     except SlipwayError as error:
-        ending: Ending | str = Ending(
-            error.exit_code, error.message, error.hint, report, tuple(progress.crossed)
-        )
+        return Ending(error.exit_code, error.message, error.hint, report, *progress.told)
     except Exception:  # noqa: BLE001  a bug; the test fails with it
-        ending = traceback.format_exc()
-    else:
-        ending = Ending(0, report=report, boundaries=tuple(progress.crossed))
-    connection.send(ending)
+        return traceback.format_exc()
+    return Ending(0, "", "", report, *progress.told)
+
+
+def give_up_capabilities() -> None:
+    """Let root do from here on what the owner of its files may do, and no more."""
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3; this thread
+    nothing = (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 class _Boundaries(SilentProgress):
@@ -185,7 +201,15 @@ class _Boundaries(SilentProgress):
 
     def __init__(self, wish: Wish) -> None:
         self.crossed: list[str] = []
+        self.said: list[str] = []
         self._wish = wish
+
+    @property
+    def told(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return tuple(self.crossed), tuple(self.said)
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
 
     @contextmanager
     def phase(

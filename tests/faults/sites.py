@@ -97,6 +97,10 @@ class Bucketful:
     def empty(self) -> None:
         s3_server.delete(self.bucket, [f"{self.prefix}/{key}" for key in self._listed()])
 
+    def begin(self, key: str) -> None:
+        """Begin an upload in parts, as a killed writer does."""
+        s3_server.client().create_multipart_upload(Bucket=self.bucket, Key=f"{self.prefix}/{key}")
+
     def leftovers(self) -> list[str]:
         begun = [key for key, _ in s3_server.unfinished_uploads(self.bucket, f"{self.prefix}/")]
         return begun + [key for key in self._listed() if key.startswith(INCOMING)]
@@ -233,15 +237,18 @@ class Site:
     def _read(self, key: str, target: str, watch: Watch) -> bool:
         """Look at one object; return whether it could be read.
 
-        While somebody replaces an object, Swift may tell a reader that its parts, or all of it, are
-        gone. S3 itself lets readers end. What is still gone at the last look is told as wrong.
+        While somebody replaces an object that was sent in parts, Swift may tell a reader that its
+        parts are gone (BrokenMPU); S3 itself lets readers end. What is still gone at the last look
+        is told as wrong, as is at once what is listed and not there.
         """
         try:
             content = self.place(target).get(key)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in {"BrokenMPU", "NoSuchKey"}:
-                raise
-            return False
+            code = error.response["Error"]["Code"]
+            if code == "BrokenMPU":
+                return False
+            watch.wrong.append(f"{key} was listed and cannot be read ({code})")
+            return True
         found = watch.found[key] = _md5(content)
         if found == self.truth.get(key):
             self.planted.discard(key)

@@ -23,12 +23,18 @@ EARLIER = 0.6
 
 
 def kill_after(site: Site, way: tuple[str, str], moment_s: float) -> float:
-    """Kill a migration ``moment_s`` seconds after its beginning; return when it was."""
+    """Kill a migration ``moment_s`` seconds after its beginning; return when it was.
+
+    A reader watches each try. None does while the target is emptied for the next: that takes away
+    what a reader has just listed, and no migration does so.
+    """
     while True:
-        running = Running(site.wish(*way))
-        time.sleep(moment_s)
-        running.kill()
-        if running.ended() is None:
+        with site.watched(way[1]):
+            running = Running(site.wish(*way))
+            time.sleep(moment_s)
+            running.kill()
+            is_killed = running.ended() is None
+        if is_killed:
             return moment_s
         site.empty(way[1])
         moment_s *= EARLIER
@@ -45,8 +51,7 @@ def test_at_a_random_moment(
         takes[way] = time.monotonic() - begun
         site.empty(way[1])
     moment_s = random.Random(seed).uniform(0, takes[way])
-    with site.watched(way[1]):
-        moment_s = kill_after(site, way, moment_s)
+    moment_s = kill_after(site, way, moment_s)
     with tally.fault("kill -9 at a random moment", f"{moment_s:.2f} of {takes[way]:.2f} s"):
         is_last = seed >= KILLS - len(WAYS)
         site.require_survived(*way, clone=is_last)

@@ -1,23 +1,30 @@
-"""Disks that are full, and disks that may not be written to: what only real mounts show."""
+"""Disks that are full, disks and projects that may not be written to, readers without rights.
+
+What only real mounts show, and users that only root can become.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import shutil
+import stat
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scripts.process import run
 from tests.contract.dvc_projects import BIG_BYTES, WHO, Project
-from tests.faults.migrating import Wish, migrate
+from tests.faults.colleague import reading
+from tests.faults.migrating import Ending, Running, Wish, migrate, migrate_here, rot, run_apart
 from tests.faults.sites import Directory, make_template, md5s, pull_every_commit
 from tests.filesystems import MIB, mounted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.faults.tally import Tally
 
@@ -96,3 +103,98 @@ def test_a_source_that_may_not_be_written_to(
         assert pull_every_commit(project, target) == pull_every_commit(
             project, Directory(project.hdd)
         )
+
+
+def modes(directory: Path) -> dict[str, str]:
+    """The mode of every directory and file, by its path."""
+    found = {}
+    for folder, below, names in os.walk(directory):
+        for name in (*below, *names):
+            path = Path(folder, name)
+            found[str(path.relative_to(directory))] = stat.filemode(path.stat().st_mode)
+    return found
+
+
+def fill_both(wish: Wish, umask: int) -> Ending | str:
+    """Fill one directory by a migration and another by `dvc push`, as one person does."""
+    import dvc.cli  # noqa: PLC0415  the fork server has it already
+
+    os.umask(umask)
+    ending = migrate_here(wish)
+    os.chdir(wish.root)
+    for command in (["fetch", "--remote", "hdd"], ["push", "--remote", "pushed"]):
+        assert dvc.cli.main([*command, "--quiet"]) == 0
+    return ending
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077], ids=oct)
+def test_who_may_read_what_was_written_is_as_after_dvc_push(project: Project, umask: int) -> None:
+    ssd, pushed = (project.root.parent / name for name in ("ssd", "pushed"))
+    add_remotes(project, ssd=ssd, pushed=pushed)
+    ending = run_apart(fill_both, Wish(project.root, "hdd", "ssd"), umask)
+    assert ending.complete, ending
+    ours, theirs = modes(ssd), modes(pushed)
+    assert len([path for path in theirs if (pushed / path).is_file()]) > 10
+    assert {path: ours[path] for path in theirs} == theirs
+
+
+@pytest.fixture
+def shared(project: Project) -> Iterator[Directory]:
+    """The remote ssd in a directory that all may enter: the way to tmp_path is root's alone."""
+    top = Path(tempfile.mkdtemp(prefix="slipway-test-"))
+    try:
+        top.chmod(0o755)
+        add_remotes(project, ssd=top / "ssd")
+        yield Directory(top / "ssd")
+    finally:
+        shutil.rmtree(top)
+
+
+COLLEAGUE = "a reader without root's rights"
+
+
+def test_a_colleague_reads_what_root_migrates(
+    project: Project, shared: Directory, tally: Tally
+) -> None:
+    truth = md5s(project.hdd)
+    with tally.fault(COLLEAGUE):
+        with reading(shared.path) as read:
+            assert migrate(Wish(project.root, "hdd", "ssd")).complete
+        assert sorted(read) == sorted(truth.items())
+        assert shared.leftovers() == []
+
+
+def test_a_colleague_reads_what_a_killed_root_left_and_what_is_repaired(
+    project: Project, shared: Directory, tally: Tally
+) -> None:
+    """What is not checked yet, or was never finished, is root's alone; the rest is everyone's."""
+    truth = md5s(project.hdd)
+    wish = Wish(project.root, "hdd", "ssd")
+    boundaries = migrate(wish).boundaries
+    shared.empty()
+    with tally.fault(COLLEAGUE):
+        with reading(shared.path) as read:
+            dies_at = boundaries.index("copying ends") + 1
+            assert Running(replace(wish, dies_at=dies_at)).ended() is None
+            (key, *_) = sorted(truth)
+            rot(shared.path / key)
+            assert migrate(wish).complete
+        wrong = {(seen, md5) for seen, md5 in read if truth[seen] != md5}
+        assert {seen for seen, _ in wrong} <= {key}
+        assert dict(read) == truth
+        assert shared.leftovers() == []
+
+
+def test_a_project_on_a_read_only_mount(project: Project, shared: Directory, tally: Tally) -> None:
+    with tally.fault("a project that may not be written to"):
+        assert migrate(Wish(project.root, "hdd", "ssd")).complete
+        shared.empty()
+        run(["mount", "--bind", str(project.root), str(project.root)])
+        try:
+            run(["mount", "--options", "remount,bind,ro", str(project.root)])
+            ending = migrate(Wish(project.root, "hdd", "ssd"))
+        finally:
+            run(["umount", "--lazy", str(project.root)])
+        assert ending.complete, ending
+        assert "Read-only file system" in ending.said[-1]
+        assert shared.md5s() == md5s(project.hdd)

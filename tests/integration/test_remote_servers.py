@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scripts.migration.buckets import open_bucket
 from tests.contract.store_worlds import FilesystemWorld, World
 from tests.contract.test_store import (  # the suite itself, run on the `world` below
     test_a_layout_that_is_not_asked_for_is_not_listed,
@@ -79,8 +80,10 @@ def serving(kind: str, directory: Path) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     rclone = str(Path(sys.executable).with_name("rclone"))
+    # Its S3 takes every signature; with keys of its own it refuses every client.
+    who = [] if kind == "s3" else ["--user", USER, "--pass", PASSWORD]
     command = [
-        rclone, "serve", kind, "--addr", f"127.0.0.1:{port}", "--user", USER, "--pass", PASSWORD,
+        rclone, "serve", kind, "--addr", f"127.0.0.1:{port}", *who,
         # With 0s, rclone forgets each directory without end, and keeps a core busy with it.
         "--dir-cache-time", "20ms", "--vfs-cache-mode", "off", str(directory),
     ]  # fmt: skip
@@ -106,6 +109,23 @@ def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path
     directory = tmp_path_factory.mktemp("webdav")
     with serving("webdav", directory) as port:
         yield port, directory
+
+
+def test_an_s3_server_that_ignores_conditions_is_told(tmp_path: Path) -> None:
+    """What is asked leaves nothing there, not even a directory in what rclone serves."""
+    (tmp_path / "bucket").mkdir()
+    with serving("s3", tmp_path) as port:
+        config = {
+            "url": "s3://bucket/data",
+            "endpointurl": f"http://127.0.0.1:{port}",
+            "access_key_id": "any",
+            "secret_access_key": "any",
+        }
+        store = open_bucket("s3", config["url"], config, {})
+        (note,) = store.require_writable()
+        assert note.startswith("s3: the server ignores the condition")
+        assert list(store.list_top()) == []
+    assert list((tmp_path / "bucket").rglob("*")) == []
 
 
 @pytest.fixture(scope="module")

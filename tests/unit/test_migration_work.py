@@ -188,7 +188,7 @@ def test_verify_wants_one_outcome_for_each_planned_object() -> None:
 
 def test_a_target_that_may_not_be_written_ends_the_copying_before_it_begins() -> None:
     class Closed(Recording):
-        def require_writable(self) -> None:
+        def require_writable(self) -> tuple[str, ...]:
             raise AccessDenied("closed")
 
     source, target = MemoryStore("hdd"), Closed()
@@ -342,6 +342,21 @@ def test_an_outcome_is_intact_by_proof_only() -> None:
     assert not Outcome(item, Status.COPIED, Evidence.HASHED_IN_FLIGHT).is_intact
     assert Outcome(item, Status.COPIED, Evidence.READ_BACK).is_intact
     assert not Outcome(item, Status.CORRUPT, Evidence.READ_BACK).is_intact
+
+
+def test_what_is_found_by_asking_the_target_stands_in_the_report() -> None:
+    class Asked(MemoryStore):
+        def require_writable(self) -> tuple[str, ...]:
+            return ("s3: it ignores conditions",)
+
+    source, target = MemoryStore("hdd"), Asked("s3")
+    plan, stores = observe(source, target, keep(source, b"x"))
+    plan = replace(plan, notes=("another",))
+    stores = replace(stores, target=PacedStore(target, Bandwidth()))
+    report = verify(plan, copy_objects(plan, stores), stores)
+    assert report.notes == ("s3: it ignores conditions", "another")
+    again, _ = observe(source, target, keep(source, b"x"))
+    assert verify(again, copy_objects(again, stores), stores).notes == (), "nothing was asked"
 
 
 def test_what_the_target_does_by_itself_is_told_first() -> None:

@@ -319,13 +319,14 @@ class DiskStore:
         """Return nothing: such a place has no rules of its own."""
         return ()
 
-    def require_writable(self) -> None:
+    def require_writable(self) -> tuple[str, ...]:
         """Make a file where objects are written, and remove it."""
         with self._translated(""):
             self._make_root()
             descriptor, path = self._incoming.make_file("writable")
             os.close(descriptor)
             Path(path).unlink()
+        return ()
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""

@@ -275,7 +275,7 @@ class FilesystemStore:
         """Return nothing: such a place has no rules of its own."""
         return ()
 
-    def require_writable(self) -> None:
+    def require_writable(self) -> tuple[str, ...]:
         """Write a small file where no object lies, and remove it."""
         self._top()
         probe = self._path(f"{_INCOMING}/{uuid.uuid4().hex}")
@@ -284,6 +284,7 @@ class FilesystemStore:
             filesystem.makedirs(probe.rpartition("/")[0], exist_ok=True)
             filesystem.pipe_file(probe, b"x")
             self._remove(probe)
+        return ()
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""

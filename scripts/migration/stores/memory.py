@@ -113,8 +113,9 @@ class MemoryStore:
         """Return nothing: such a place has no rules of its own."""
         return ()
 
-    def require_writable(self) -> None:
-        """Do nothing: memory can be written."""
+    def require_writable(self) -> tuple[str, ...]:
+        """Return nothing: memory can be written."""
+        return ()
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
-from scripts.errors import AccessDenied, ObjectMissing
+from scripts.errors import ObjectMissing
 from scripts.migration.model import (
     LAYOUTS,
     Evidence,
@@ -24,8 +24,14 @@ from scripts.migration.model import (
 from scripts.migration.overlap import LARGE_BYTES, in_order
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
+from scripts.migration.stores.conditions import Creates
 from scripts.migration.stores.multipart import Composite, KnownEtags
-from scripts.migration.stores.s3_errors import is_not_implemented, translated
+from scripts.migration.stores.s3_errors import (
+    is_full,
+    is_not_implemented,
+    refusal_of,
+    translated,
+)
 from scripts.migration.stores.server_copy import INCOMING
 
 if TYPE_CHECKING:
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.model import Location
     from scripts.migration.stores.bucket_rules import BucketRules
+    from scripts.migration.stores.conditions import Conditions
     from scripts.migration.stores.server_copy import ServerCopies
     from scripts.migration.stores.uploads import Uploads
 
@@ -64,6 +71,7 @@ class S3Store:
         location: Where it is, for other stores on the same server.
         known: What ETags of objects in parts tell.
         rules: What the bucket does by itself; ``None`` if that cannot be asked for.
+        conditions: Whether it creates only what is new; ``None`` if that cannot be asked for.
         with_checksums: obstore's client again, which sends a checksum with each object.
     """
 
@@ -78,6 +86,7 @@ class S3Store:
         location: Location | None = None,
         known: KnownEtags | None = None,
         rules: BucketRules | None = None,
+        conditions: Conditions | None = None,
         with_checksums: Bucket | None = None,
     ) -> None:
         self.name = name
@@ -85,12 +94,14 @@ class S3Store:
         self.location = location
         self._copies = copies
         self._rules = rules
+        self._conditions = conditions
         self._with_checksums = with_checksums
         self._bucket = bucket
         self._uploads = uploads
         self._has_published = False
         self._creates = True
-        """Whether the server takes ``If-None-Match``; one that ignores it does no harm."""
+        """Whether ``If-None-Match`` is sent: not to a server that refuses it."""
+        self._found: tuple[str, ...] | None = None
         self._composes = True
         """Whether the server's ETags of uploads in parts tell of parts; some tell the MD5."""
         self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
@@ -266,18 +277,33 @@ class S3Store:
         """Return what the bucket itself will do with objects; see :mod:`.bucket_rules`."""
         return self._rules.cautions() if self._rules else ()
 
-    def require_writable(self) -> None:
-        """Begin an upload and abort it: that needs the right to write, and nothing is written.
+    def require_writable(self) -> tuple[str, ...]:
+        """Ask whether objects may be put there, and whether only what is new is created.
 
-        From here on objects are sent with a checksum where the bucket's retention wants one.
+        One that is created to see this is removed again. Where the bucket would retain it, or does
+        not let it be, an upload is begun and aborted instead: that needs the right to write, and
+        nothing is written. From here on objects are sent with a checksum where the bucket's
+        retention wants one.
         """
+        if self._found is None:
+            creates = self._ask()
+            self._creates = creates is not Creates.REFUSED
+            self._found = creates.cautions(self.name)
+        return self._found
+
+    def _ask(self) -> Creates:
+        creates, trouble = Creates.UNKNOWN, None
         if self._rules is not None and self._rules.needs_checksums:
             self._bucket = self._with_checksums or self._bucket
-        if self._uploads is not None and self._uploads.is_refused():
-            raise AccessDenied(
-                f"{self.name} ({self.place}): the store refuses to be written to.",
-                hint="The keys need the right to put objects there (s3:PutObject).",
-            )
+        elif self._conditions is not None:
+            creates, trouble = self._conditions.ask()
+        if creates is Creates.UNKNOWN:
+            if not is_full(trouble):  # else it may be the one key that is refused
+                trouble = self._uploads.trouble() if self._uploads else None
+            refusal = refusal_of(trouble, self.place, self.name)
+            if refusal is not None:
+                raise refusal from trouble
+        return creates
 
     def remove(self, item: StoredObject) -> None:
         """Remove ``item``; a bucket with versions keeps its bytes until they expire."""

@@ -49,7 +49,15 @@ _REFUSED = {
         "Set this machine's clock (`timedatectl` shows it), then run the same command again.",
     ),
 }
-"""What is refused for another reason than wrong keys: why, and what to do."""
+"""Why that is refused, and what to do."""
+_FULL_CODES = {
+    "EntityTooLarge",  # OpenStack Swift's word for a quota; no object is sent in so large a piece
+    "InsufficientStorage",
+    "QuotaExceeded",
+    "XMinioAdminBucketQuotaExceeded",
+    "XMinioStorageFull",
+}
+_FULL_STATUS = "507"
 _REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"}
 _PASSING_CODES = {"InternalError", "RequestTimeout"}
 _PASSING_STATUS = {"408", "429", "500", "502", "503", "504"}
@@ -99,7 +107,7 @@ def translated_client(name: str, key: str) -> Iterator[None]:
         raise StoreUnavailable(f"{name}: {key}: the store does not answer.") from error
     except ClientError as error:
         answer = error.response["ResponseMetadata"]
-        status, code = str(answer["HTTPStatusCode"]), error.response["Error"]["Code"]
+        status, code = _told_by_client(error)
         if status not in _PASSING_STATUS and code not in _PASSING_CODES | _THROTTLED_CODES:
             raise
         raise StoreUnavailable(
@@ -118,6 +126,58 @@ def is_not_implemented(error: Exception) -> bool:
     """Return whether the server says that it does not know such a request."""
     text = str(error)
     return _first(_CODE, text) == "NotImplemented" or _first(_STATUS, text) == "501"
+
+
+def is_full(error: Exception | None) -> bool:
+    """Return whether botocore's ``error`` says that the store has no room left."""
+    status, code = _told_by_client(error)
+    return code in _FULL_CODES or status == _FULL_STATUS
+
+
+def refusal_of(error: Exception | None, place: str, name: str) -> StoreError | None:
+    """Return what botocore's ``error`` says of the whole store, if it is that nobody may write.
+
+    Args:
+        error: What it raised, if it did.
+        place: The remote's URL.
+        name: The remote's name.
+
+    Returns:
+        ``None`` if another request may fare better.
+    """
+    status, code = _told_by_client(error)
+    what = f"{name} ({place})"
+    known = None if code == "AccessDenied" else _refused(what, status, code)
+    if known is not None or status not in {"401", "403"}:
+        return known
+    return AccessDenied(
+        f"{what}: the store refuses to be written to ({status} {code}).",
+        hint="The keys need the right to put objects there (s3:PutObject).",
+    )
+
+
+def _told_by_client(error: Exception | None) -> tuple[str, str]:
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    if not isinstance(error, ClientError):
+        return "", ""
+    response = error.response
+    return str(response["ResponseMetadata"]["HTTPStatusCode"]), str(response["Error"]["Code"])
+
+
+def _refused(what: str, status: str, code: str) -> StoreError | None:
+    """Return what is refused for another reason than wrong keys; ``None`` if nothing is."""
+    told = " ".join(part for part in (status, code) if part)
+    if code in _FULL_CODES or status == _FULL_STATUS:
+        return StoreError(
+            f"{what}: the store takes no more, as it is full or a quota is reached ({told}).",
+            hint="Make room there or raise the quota, then run the same command again: what is "
+            "proven is not copied twice.",
+        )
+    if code not in _REFUSED:
+        return None
+    why, hint = _REFUSED[code]
+    return AccessDenied(f"{what}: {why} ({told}).", hint=hint)
 
 
 def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  # noqa: PLR0911
@@ -140,9 +200,9 @@ def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  
             f"{what}: the bucket is in another region ({told}).",
             hint=f"Set it: `dvc remote modify {name} region REGION`.",
         )
-    if code in _REFUSED:
-        why, hint = _REFUSED[code]
-        return AccessDenied(f"{what}: {why} ({told}).", hint=hint)
+    refused = _refused(what, status, code)
+    if refused is not None:
+        return refused
     denied = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
     if isinstance(error, denied) or code in _DENIED_CODES or status in {"401", "403"}:
         return AccessDenied(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from scripts.migration.model import StoredObject, object_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _PROBE = StoredObject("0" * 32)
 """The key of an object, so that what a killed probe leaves over is found by the next run."""
@@ -23,30 +23,37 @@ class Uploads:
         bucket: The bucket's name.
         prefix: The remote's path in it, without slashes around it.
         connect: Returns botocore's client; called when it is needed.
+        options: What each request that writes is to say, such as ``ServerSideEncryption``.
     """
 
-    def __init__(self, bucket: str, prefix: str, connect: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str,
+        connect: Callable[[], Any],
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._connect = connect
+        self._options = dict(options or {})
 
-    def is_refused(self) -> bool:
-        """Return whether the store says that uploads may not be begun here.
+    def trouble(self) -> Exception | None:
+        """Begin an upload and abort it; return what botocore has to say if that fails.
 
-        Any other trouble is for the first object to tell.
+        It needs the right to write objects, and nothing is written.
         """
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         where = {"Bucket": self._bucket, "Key": f"{self._prefix}{_PROBE.key}"}
         try:
             client = self._connect()
-            begun = client.create_multipart_upload(**where)
+            begun = client.create_multipart_upload(**where, **self._options)
             client.abort_multipart_upload(**where, UploadId=begun["UploadId"])
-        except ClientError as error:
-            return error.response["ResponseMetadata"]["HTTPStatusCode"] in {401, 403}
-        except BotoCoreError:
-            return False
-        return False
+        except (BotoCoreError, ClientError) as error:
+            trouble: Exception = error
+            return trouble
+        return None
 
     def abort_all(self) -> int:
         """Abort each, and return how many.
