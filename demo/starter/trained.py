@@ -69,10 +69,12 @@ def measure_checkpoint(config: DictConfig, path: Path) -> dict[str, Any]:
 
 def _chosen_data(config: DictConfig, module: Classifier) -> DictConfig:
     """Return the configuration of the data: the checkpoint's, under what was chosen now."""
-    own = OmegaConf.merge(module.settings, {"paths": config.paths})
+    # By their values: `output_dir` refers to a place that Hydra names, and only in its own tree.
+    paths = OmegaConf.to_container(config.paths, resolve=True)
+    own = OmegaConf.merge(module.settings, {"paths": paths})
     chosen = config.data or {}
     if "_target_" in chosen:
-        return DictConfig(chosen)
+        return DictConfig(OmegaConf.to_container(chosen, resolve=True))
     resolved = OmegaConf.to_container(own.data, resolve=True)
     data = schema.typed("data", DictConfig(resolved))
     data = DictConfig(OmegaConf.merge(data, chosen))

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from starter.building import build
 from starter.callbacks.lines import metrics_line
 from starter.callbacks.seeding import SeedEachBatch, seed_everything
-from starter.checkpoints import WholeCheckpoints
+from starter.checkpoints import WholeCheckpoints, epochs_done
 from starter.failures import explained_failures
 from starter.models.classifier import Classifier
 from starter.record import plain_metrics
@@ -58,11 +58,13 @@ def fit(config: DictConfig) -> Result:
         data: ClassifiedData = build(config.data)
         data.prepare_data()
         data.setup()
+        if config.ckpt_path:
+            data.first_epoch = epochs_done(Path(config.ckpt_path))
         module = Classifier(portable(config), data.classes, data.encoder.describe())
         trainer = make_trainer(config)
         trainer.fit(module, datamodule=data, ckpt_path=config.ckpt_path, weights_only=True)
         metrics = dict(trainer.callback_metrics)
-        keeper = cast("ModelCheckpoint | None", trainer.checkpoint_callback)
+        keeper = _keeper_of_the_best(trainer)
         best = keeper.best_model_path if keeper is not None else ""
         if keeper is not None and keeper.best_model_score is not None:
             metrics[f"best/{config.metric}"] = keeper.best_model_score
@@ -124,6 +126,12 @@ def quieten() -> None:
         "There is a wandb run already in progress",
     ):
         warnings.filterwarnings("ignore", expected)
+
+
+def _keeper_of_the_best(trainer: Trainer) -> ModelCheckpoint | None:
+    """Return the callback that keeps the best checkpoint; without one, the first of all."""
+    keepers = cast("list[ModelCheckpoint]", trainer.checkpoint_callbacks)
+    return next((each for each in keepers if each.monitor), keepers[0] if keepers else None)
 
 
 def _settled(node: Any, key: str) -> Any:  # noqa: ANN401  a configuration holds anything

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from desk import Desk, Ended
 
 from starter.data.folder import split_sizes
 from starter.errors import TrainingError
 from starter.failures import explained_failures
+
+if TYPE_CHECKING:
+    from desk import Desk, Ended
 
 
 @pytest.fixture
@@ -40,9 +43,7 @@ def _failed(desk: Desk, ended: Ended, code: int, *told: str) -> None:
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("spoilt", ["truncated", "text", "empty"])
-def test_a_picture_that_cannot_be_read(
-    desk: Desk, photos: Path, spoilt: str, workers: int
-) -> None:
+def test_a_picture_that_cannot_be_read(desk: Desk, photos: Path, spoilt: str, workers: int) -> None:
     victim = sorted(photos.glob("train/dog/*"))[3]
     half = victim.read_bytes()[: victim.stat().st_size // 2]
     victim.write_bytes({"truncated": half, "text": b"a dog, honestly", "empty": b""}[spoilt])

@@ -6,13 +6,16 @@ import csv
 import hashlib
 import json
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from desk import PROJECT, Desk
 
+from desk import PROJECT, Desk
 from starter import facts
 from starter.record import read_record, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_wandb_keeps_metrics_and_pictures_offline(shared: Desk) -> None:
@@ -73,10 +76,8 @@ def test_the_record_holds_what_repeats_a_run(shared: Desk) -> None:
     assert record["seed"] == 1
     assert (shared.folder / "runs/first" / record["checkpoint"]).is_file()
     environment = record["facts"]["environment"]
-    lock = next(
-        (path / "environment.lock" for path in PROJECT.parents if (path / "environment.lock").is_file()),
-        None,
-    )
+    locks = [path / "environment.lock" for path in PROJECT.parents]
+    lock = next((path for path in locks if path.is_file()), None)
     expected = hashlib.sha256(lock.read_bytes()).hexdigest() if lock else None
     assert environment["lock_sha256"] == expected
     assert environment["packages"]["torch"]

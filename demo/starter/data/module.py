@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lightning
 
-from starter.data.sampling import make_loader
+from starter.data.sampling import EpochSampler, make_loader
 from starter.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class ClassifiedData(lightning.LightningDataModule, ABC):
         self.datasets: dict[str, Dataset[Any]] = {}
         self.sizes: dict[str, int] = {}
         self.tested = "test"
+        self.first_epoch = 0
 
     @abstractmethod
     def read_splits(self) -> None:
@@ -61,8 +62,15 @@ class ClassifiedData(lightning.LightningDataModule, ABC):
         )
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the batches to learn from."""
-        return self.loader("train", shuffle=True)
+        """Return the batches to learn from.
+
+        The sampler knows the first epoch from the start: where training goes on from a checkpoint,
+        Lightning begins to load before it tells, and workers would load another epoch's samples.
+        """
+        loader = self.loader("train", shuffle=True)
+        if isinstance(loader.sampler, EpochSampler):
+            loader.sampler.set_epoch(self.first_epoch)
+        return loader
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the batches that tell after each epoch how far it is."""
