@@ -284,7 +284,9 @@ def tensorboard(_: Context, logdir: str = "", stop: bool = False, no_open: bool 
     _serve("tensorboard", Path(logdir) if logdir else None, stop=stop, no_open=no_open)
 
 
-def _serve(name: str, shows: Path | None, *, stop: bool, no_open: bool) -> None:
+def _serve(
+    name: str, shows: Path | None = None, page: str = "", *, stop: bool = False, no_open: bool
+) -> None:
     from scripts.console import web as view
     from scripts.container import bringup, web
 
@@ -293,7 +295,7 @@ def _serve(name: str, shows: Path | None, *, stop: bool, no_open: bool) -> None:
         if stop:
             console.say(web.stop_server(settings, docker, name, progress))
             return
-        server = web.start_server(settings, docker, name, progress, shows=shows)
+        server = web.start_server(settings, docker, name, progress, shows=shows, page=page)
         progress.say(view.server_line(server))
         console.show(view.server_view(server))
         if not no_open:
@@ -326,6 +328,117 @@ def lock(_: Context, upgrade: bool = False) -> None:
     with exit_on_error(), console.progress() as progress:
         changes = lock_environment(ROOT, upgrade=upgrade, progress=progress)
         console.show(view.lock_view(changes))
+
+
+@task(help={"json": JSON})
+def reqs(_: Context, json: bool = False) -> None:
+    """Compare what code imports with environment.txt and what is installed.
+
+    Behind -- stand the files and directories to read; all of this project's own if not given.
+    Whatever is missing, undeclared or unused is named, and the exit code is 10.
+
+    Example: ./inv reqs -- scripts
+    """
+    from scripts.container import inside
+
+    with exit_on_error(), console.progress() as progress:
+        inside.hand_over_task(ROOT, "reqs")
+        from scripts.console import environment as view
+        from scripts.environment.drift import check_requirements
+
+        report = check_requirements(ROOT, inside.words_behind(sys.argv), progress)
+        console.show_result(report, view.requirements_view, as_json=json)
+        report.require_clean()
+
+
+@task(
+    help={
+        "cprofile": "count every call of the one process with cProfile, and open SnakeViz",
+        "to": "where to write it, inside the workspace: .svg, or .prof with --cprofile",
+        "rate": "how many samples a second",
+        "idle": "also look while it waits",
+        "no-open": "only print SnakeViz's address",
+        "stop": "end SnakeViz",
+    }
+)
+def profile(
+    _: Context,
+    cprofile: bool = False,
+    to: str = "",
+    rate: int = 100,
+    idle: bool = False,
+    no_open: bool = False,
+    stop: bool = False,
+) -> None:
+    """See where the time of a command goes: a flame graph, taken by py-spy inside.
+
+    Its exit code is the command's own. Ctrl-C ends the command; what was seen until then is drawn.
+
+    Example: ./inv profile -- python train.py
+    """
+    from scripts.analysis import profiles, profiling
+    from scripts.console import analysis as view
+    from scripts.container import bringup, inside, web
+
+    with exit_on_error():
+        settings, docker = bringup.connect(ROOT)
+        if stop:
+            _serve(web.SNAKEVIZ, stop=True, no_open=no_open)
+            return
+        inside.require_visible(to, ROOT)
+        command = inside.split_command(sys.argv)
+        path = Path(to).absolute() if to else profiles.usual_path(ROOT, command, calls=cprofile)
+        request = profiling.read_request(command, path, calls=cprofile, rate=rate, idle=idle)
+        opens = cprofile and not inside.is_inside()
+        if opens:
+            web.require_published(ROOT, docker, web.SNAKEVIZ)
+        taken = profiles.take_profile(request, settings, docker)
+        console.say(view.profile_line(taken))
+        if taken.problem:
+            console.show_error(taken.problem)
+        elif opens:
+            _serve(web.SNAKEVIZ, page=web.profile_page(ROOT, path), no_open=no_open)
+        raise SystemExit(taken.exit_code)
+
+
+@task(
+    help={"name": "its name: letters, digits, dashes", "to": "the directory to make it in"},
+)
+def new(_: Context, name: str, to: str = "") -> None:
+    """Make a fresh project from demo/, under its own name throughout.
+
+    Example: ./inv new cat-or-dog
+    """
+    from scripts.console import template as view
+    from scripts.template.create import new_project
+
+    with exit_on_error():
+        made = new_project(ROOT, name, Path(to) if to else ROOT)
+        console.show(view.project_view(made, ROOT))
+
+
+@task(help={"to": "where to write it, inside the workspace: .svg, .dot, .tgf or .graphml (yEd)"})
+def callgraph(_: Context, to: str = "") -> None:
+    """Draw who calls whom among the functions of some files.
+
+    Behind -- stand files and directories; demo/ if not given.
+
+    Example: ./inv callgraph --to calls.svg -- scripts/environment
+    """
+    from scripts.container import inside
+
+    with exit_on_error(), console.progress() as progress:
+        inside.require_visible(to, ROOT)
+        inside.hand_over_task(ROOT, "callgraph")
+        from scripts.analysis import callgraph as drawing
+        from scripts.console import analysis as view
+        from scripts.sources import find_sources
+
+        asked = [Path(path) for path in inside.words_behind(sys.argv)]
+        sources = find_sources(asked or [ROOT / "demo"])
+        path = Path(to) if to else ROOT / drawing.USUAL_FILE
+        graph = drawing.write_callgraph(ROOT, sources, path, progress)
+        console.say(view.callgraph_line(graph))
 
 
 @task

@@ -15,6 +15,7 @@
         StoreUnavailable             the only one that is retried
       MigrationIncomplete        6   carries the report
       CacheError                 7   the DVC cache, or its links to the workspace
+      RequirementsDiffer        10   what is imported, declared and installed are not the same
     interrupted                130   "run the same command again to continue"
 
 A message says what is wrong with which thing; its hint says what to do next. Neither holds a
@@ -157,3 +158,9 @@ class CacheError(SlipwayError):
     """The DVC cache cannot be used, or its files cannot be linked as wanted."""
 
     exit_code = 7
+
+
+class RequirementsDiffer(SlipwayError):
+    """What the code imports, environment.txt declares and the image holds are not the same."""
+
+    exit_code = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -161,6 +162,23 @@ def run_shown(
         return subprocess.run(list(argv), cwd=cwd, env=_environment(env), check=False).returncode
     except OSError as error:
         raise _not_started(error, argv[0], cwd) from error
+
+
+def run_past_interrupt(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program on the person's own terminal, and return its exit code.
+
+    Ctrl-C is the program's own affair: this process waits until the program has ended.
+
+    Raises:
+        ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
+    """
+    # A handler, as what is ignored stays ignored in the program.
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        return run_shown(argv, env=env)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_followed(

@@ -31,8 +31,10 @@ _PIPE_WIDTH = 120
 
 
 def show(renderable: RenderableType) -> None:
-    """Print a table, a text or anything else that rich draws."""
-    _console().print(renderable)
+    """Print a table, a text or anything else that rich draws; an address in a text stays whole."""
+    from rich.text import Text  # noqa: PLC0415  as in _console
+
+    _console().print(renderable, soft_wrap=isinstance(renderable, Text))
 
 
 def show_result(

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import quote
 
 from scripts import process
@@ -95,9 +95,7 @@ def hand_over(
         process.become(argv)
     settings, engine = connect(root)
     container = find_running(root, engine)
-    follow_agent(root, os.environ)
-    follow_gpg(root)
-    follow_proxies(settings, container)
+    follow_host(settings, container)
     environ = {**os.environ, **added}
     command, values = _prepared(settings, container, argv, environ, tuple(added))
     process.become(command, env=values)
@@ -136,12 +134,24 @@ def require_visible(path: str, root: Path) -> None:
         )
 
 
+class RunShown(Protocol):
+    """How a program is run on this terminal: one of :mod:`scripts.process`'s ways."""
+
+    def __call__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        """Run it and return its exit code."""
+
+
 def run_inside(
-    settings: Settings, container: ContainerFacts, argv: Sequence[str], added: Mapping[str, str]
+    settings: Settings,
+    container: ContainerFacts,
+    argv: Sequence[str],
+    added: Mapping[str, str],
+    *,
+    run: RunShown = process.run_shown,
 ) -> int:
     """Run a command inside on this terminal, with variables ``added``; return its exit code."""
     command, values = _prepared(settings, container, argv, {**os.environ, **added}, tuple(added))
-    return process.run_shown(command, env=values)
+    return run(command, env=values)
 
 
 def become_logs(root: Path, *, follow: bool, lines: int) -> NoReturn:
@@ -152,13 +162,18 @@ def become_logs(root: Path, *, follow: bool, lines: int) -> NoReturn:
     process.become(["docker", "logs", "--tail", str(lines), *flags, container.container_id])
 
 
+def words_behind(argv: Sequence[str]) -> list[str]:
+    """Return what stands behind ``--`` on a command line, word for word; nothing without one."""
+    return list(argv[argv.index("--") + 1 :]) if "--" in argv else []
+
+
 def split_command(argv: Sequence[str]) -> list[str]:
     """Return the command that stands behind ``--`` on a command line, word for word.
 
     Raises:
         SettingsError: There is none.
     """
-    command = list(argv[argv.index("--") + 1 :]) if "--" in argv else []
+    command = words_behind(argv)
     if not command:
         raise SettingsError(
             "There is no command to run.", hint="For example: ./inv exec -- python -V"
@@ -204,6 +219,13 @@ def ask_inside(
 def worker_command(request: Mapping[str, Any], module: str = WORKER) -> list[str]:
     """Return the command that has a request answered, to be run inside, in the workspace."""
     return ["python", "-m", module, json.dumps(request)]
+
+
+def follow_host(settings: Settings, container: ContainerFacts) -> None:
+    """See that what a command inside uses of the host is there: agents, and relays to proxies."""
+    follow_agent(settings.root, os.environ)
+    follow_gpg(settings.root)
+    follow_proxies(settings, container)
 
 
 def follow_proxies(settings: Settings, container: ContainerFacts) -> tuple[RelayedProxy, ...]:

@@ -1,4 +1,4 @@
-"""JupyterLab and TensorBoard: started inside, answered for and opened outside."""
+"""JupyterLab, TensorBoard and SnakeViz: started inside, answered for and opened outside."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from scripts.container.bringup import find_running
 from scripts.container.inside import ask_inside, is_inside
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     from scripts.settings.values import Port
 
 INSIDE = "scripts.container.web_inside"
-JUPYTER, TENSORBOARD = "jupyter", "tensorboard"
-PORTS = {JUPYTER: 8888, TENSORBOARD: 6006}
+JUPYTER, TENSORBOARD, SNAKEVIZ = "jupyter", "tensorboard", "snakeviz"
+PORTS = {JUPYTER: 8888, TENSORBOARD: 6006, SNAKEVIZ: 8090}
 """Where each one listens inside."""
-_TITLES = {JUPYTER: "JupyterLab", TENSORBOARD: "TensorBoard"}
+_TITLES = {JUPYTER: "JupyterLab", TENSORBOARD: "TensorBoard", SNAKEVIZ: "SnakeViz"}
 LOG_DIRECTORIES = ("lightning_logs", "runs", "outputs")
 """Where Lightning, PyTorch's SummaryWriter and Hydra write by themselves."""
 _REACHED_WITHIN_S = 15.0
@@ -49,17 +50,20 @@ class Server:
 
 
 def start_server(
-    settings: Settings, engine: Engine, name: str, progress: Progress, *, shows: Path | None = None
-) -> Server:
+    settings: Settings, engine: Engine, name: str, progress: Progress, *,
+    shows: Path | None = None, page: str = "",
+) -> Server:  # fmt: skip
     """Start a server inside unless it runs there, and wait until it answers here.
 
     Args:
         settings: Name the workspace.
         engine: The engine that the container runs on.
-        name: ``JUPYTER`` or ``TENSORBOARD``.
+        name: ``JUPYTER``, ``TENSORBOARD`` or ``SNAKEVIZ``.
         progress: Told what is waited for.
         shows: The directory that it shows, in the workspace; ``None`` for the workspace
-            (JupyterLab), or for the first of ``LOG_DIRECTORIES`` that is there (TensorBoard).
+            (JupyterLab, SnakeViz), or for the first of ``LOG_DIRECTORIES`` that is there
+            (TensorBoard).
+        page: What of it to open; empty for its first page.
 
     Raises:
         SettingsError: There is no such directory in the workspace, or another one is shown.
@@ -83,7 +87,7 @@ def start_server(
             f"{_TITLES[name]} runs already, and shows {answer['shows']}.",
             hint=f"`./inv {name} --stop` ends it; then start it for {directory}.",
         )
-    path = f"lab?token={answer['token']}" if name == JUPYTER else ""
+    path = f"lab?token={answer['token']}" if name == JUPYTER else page
     return Server(_TITLES[name], f"http://{_address(port)}/{path}", directory, ran=answer["ran"])
 
 
@@ -113,6 +117,21 @@ def open_browser(server: Server, environ: Mapping[str, str] = os.environ) -> boo
     return webbrowser.open(Path(name).as_uri())
 
 
+def require_published(root: Path, engine: Engine, name: str) -> None:
+    """Check that a server could be reached, before something long is done that it shall show.
+
+    Raises:
+        ContainerError: The container does not run, or does not publish the port.
+    """
+    _published(find_running(root, engine), name)
+
+
+def profile_page(root: Path, profile: Path) -> str:
+    """Return the page on which SnakeViz shows a profile of the workspace."""
+    inside = f"{workspace_target(root)}/{profile.resolve().relative_to(root).as_posix()}"
+    return f"snakeviz/{quote(inside, safe='')}"
+
+
 def _published(container: ContainerFacts, name: str) -> Port:
     wanted = PORTS[name]
     for port in container.ports:
@@ -129,7 +148,7 @@ def _published(container: ContainerFacts, name: str) -> Port:
 def _directory(root: Path, name: str, shows: Path | None) -> str:
     """Return the directory inside that a server shows."""
     workspace = workspace_target(root)
-    if shows is None and name == JUPYTER:
+    if shows is None and name in (JUPYTER, SNAKEVIZ):
         return workspace
     if shows is None:
         shows = next((root / name for name in LOG_DIRECTORIES if (root / name).is_dir()), None)

@@ -1,4 +1,4 @@
-"""What `./inv jupyter` and `./inv tensorboard` do inside: start a web server, tell of it, end it.
+"""What `./inv jupyter` and its like do inside: start a web server, tell of it, end it.
 
 Run as ``python -m scripts.container.web_inside REQUEST``; speaks the protocol of
 :mod:`scripts.links.worker`. A server's token, log and process id are in a directory of the
@@ -42,13 +42,13 @@ def start(
     """Start a server unless it runs, and wait until it answers.
 
     Args:
-        name: ``jupyter`` or ``tensorboard``.
+        name: ``jupyter``, ``tensorboard`` or ``snakeviz``.
         port: Where it listens inside.
         shows: The directory that it shows.
         within_s: How long it may take until it answers.
 
     Returns:
-        Its token (empty for TensorBoard), what it shows, and whether it ran already.
+        Its token (empty for all but JupyterLab), what it shows, and whether it ran already.
 
     Raises:
         ContainerError: Another program has the port, or the server ended at once or does not
@@ -110,6 +110,8 @@ def _directory(name: str) -> Path:
 def _command(name: str, port: int, shows: str, configuration: Path) -> list[str]:
     if name == "tensorboard":
         return ["tensorboard", "--logdir", shows, "--host", "0.0.0.0", "--port", str(port)]  # noqa: S104  published on the host's 127.0.0.1
+    if name == "snakeviz":
+        return ["snakeviz", "--server", "--hostname", "0.0.0.0", "--port", str(port), shows]  # noqa: S104  likewise
     return [
         "jupyter", "lab", "--no-browser", "--ip=0.0.0.0", f"--port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={shows}", f"--config={configuration}",

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from scripts.settings.values import Port, Proxy
 
 DEFAULT_BASE_IMAGE = "python:3.9-slim-bookworm"
-DEFAULT_PORTS = "8888,6006"
-"""JupyterLab's and TensorBoard's own ports."""
+DEFAULT_PORTS = "8888,6006,8090"
+"""JupyterLab's and TensorBoard's own ports, and SnakeViz's: its own, 8080, is everybody's."""
 DEFAULT_OBJECT_STORE_PORT = 9000
 _Value = TypeVar("_Value")
 

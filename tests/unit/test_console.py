@@ -15,6 +15,7 @@ from scripts.container.model import Check, Proof, Verdict
 from scripts.errors import (
     ContainerError,
     MigrationIncomplete,
+    RequirementsDiffer,
     SettingsError,
     SlipwayError,
     StoreUnavailable,
@@ -31,6 +32,7 @@ from scripts.errors import (
         (ContainerError("x"), 4),
         (StoreUnavailable("x"), 5),
         (MigrationIncomplete("x"), 6),
+        (RequirementsDiffer("x"), 10),
         (KeyboardInterrupt(), 130),
     ],
 )
@@ -83,6 +85,19 @@ def test_without_a_terminal_nothing_is_agreed_to_unless_told(
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert console.confirming(yes=False)("Install?") is False
     assert console.confirming(yes=True)("Install?") is True
+
+
+def test_an_address_stays_on_one_line_on_the_narrowest_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scripts.console.web import server_view  # noqa: PLC0415  as the tasks do
+    from scripts.container.web import Server  # noqa: PLC0415
+
+    url = "http://127.0.0.1:8090/snakeviz/" + "%2Fa-long-way" * 10
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("rich.console.Console.is_terminal", property(lambda _: True))
+    console.show(server_view(Server("SnakeViz", url, "/", ran=False)))
+    assert capsys.readouterr().out.splitlines() == [url]
 
 
 def test_long_work_shows_lines_where_there_is_no_terminal(

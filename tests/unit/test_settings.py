@@ -22,7 +22,7 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
     settings = read_settings(tmp_path, {})
     assert settings.container.base_image == "python:3.9-slim-bookworm"
     assert not settings.container.base_image_set
-    assert settings.container.ports == (Port(8888, 8888), Port(6006, 6006))
+    assert settings.container.ports == (Port(8888, 8888), Port(6006, 6006), Port(8090, 8090))
     assert settings.dvc.cache_dir is None
     assert settings.dvc.remotes == ()
 

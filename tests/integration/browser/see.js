@@ -32,6 +32,13 @@ const SEEN = {
     });
   },
 
+  // SnakeViz: waits for the chart, and returns the row of a function in the table below it.
+  async calls(page, { name }) {
+    await page.locator("#chart svg path, #chart svg rect").first().waitFor();
+    const row = page.locator("#pstats-table tbody tr", { hasText: name }).first();
+    return (await row.textContent()).replace(/\s+/g, " ").trim();
+  },
+
   // Waits for the chart of the scalar and the points in it; returns what a pointer over it shows.
   async curve(page, { tag }) {
     const card = page.locator("scalar-card", { hasText: tag }).first();

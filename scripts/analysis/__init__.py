@@ -1,0 +1,1 @@
+"""Looking at code: who calls whom, and where the time goes."""

@@ -1,0 +1,134 @@
+"""What code imports: pipreqs asked file by file. Runs inside, where pipreqs is.
+
+pipreqs reads a whole directory and leaves out every name that one of its files or directories has:
+a ``docker.py`` anywhere would hide that ``docker`` is imported. So each file is given to it alone,
+under a name that nobody imports, which also tells who imports what. Which names are the
+project's own is decided here, by where Python would look for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.environment.requirements import Imported, Imports
+from scripts.errors import ToolMissing
+from scripts.sources import below, listed_by_git, shown, unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import ModuleType
+
+    from scripts.progress import Progress
+
+ELSEWHERE = ("services", "tests/integration")
+"""What runs in other images or on the host, from requirements of its own."""
+_NAME = "_slipway_asks_pipreqs"
+
+
+def own_code(root: Path) -> tuple[Path, ...]:
+    """Return the Python files that git has or would take, but those that run elsewhere.
+
+    So a project that was made beside the others is among them.
+
+    Raises:
+        ToolError: git cannot list them.
+    """
+    return listed_by_git(root, "*.py", *(f":(exclude){path}" for path in ELSEWHERE))
+
+
+def observe_imports(root: Path, sources: Sequence[Path], progress: Progress) -> Imports:
+    """Ask pipreqs what each file imports, and leave out what is the project's own.
+
+    Args:
+        root: The workspace, below which code is imported from.
+        sources: The files.
+        progress: Told how many are done.
+
+    Raises:
+        ToolMissing: pipreqs is not installed.
+    """
+    try:
+        from pipreqs import pipreqs  # noqa: PLC0415  only inside, and it reads `requests`
+    except ModuleNotFoundError as error:
+        raise ToolMissing(
+            "pipreqs, which finds the imports, is not installed.",
+            hint="Write pipreqs into environment.txt, then `./inv lock` and `./inv up`.",
+        ) from error
+
+    importing: dict[str, list[str]] = defaultdict(list)
+    unreadable = {}
+    own = packages(sources)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        progress.phase("reading imports", total=len(sources), unit="files") as phase,
+    ):
+        alone = Path(name) / _NAME
+        alone.mkdir()
+        for source in sources:
+            named = shown(source, root)
+            try:
+                asked = _ask(pipreqs, source, alone)
+            except (OSError, SyntaxError, ValueError, RecursionError) as error:
+                unreadable[named] = unread(error)
+            else:
+                for module in asked:
+                    if module not in own and not _beside(module, source, root):
+                        importing[module].append(named)
+            phase.advance()
+    guesses = {module: pipreqs.get_pkg_names([module])[0] for module in importing}
+    modules = tuple(
+        Imported(module, tuple(sorted(files)), guesses[module])
+        for module, files in sorted(importing.items())
+    )
+    return Imports(modules, len(sources) - len(unreadable), unreadable)
+
+
+def packages(sources: Iterable[Path]) -> frozenset[str]:
+    """Return the names of the outermost packages that some of the files belong to."""
+    found = set()
+    for source in sources:
+        outermost = _outside(source)
+        if outermost != source.parent:
+            found.add(source.relative_to(outermost).parts[0])
+    return frozenset(found)
+
+
+def _ask(pipreqs: ModuleType, source: Path, alone: Path) -> list[str]:
+    """Return what one file imports beside the standard library, as pipreqs sees it."""
+    link = alone / f"{_NAME}.py"
+    link.symlink_to(source)
+    before = logging.root.manager.disable
+    logging.disable()  # it would name the link
+    try:
+        modules: list[str] = pipreqs.get_all_imports(str(alone), encoding="utf-8")
+    finally:
+        logging.disable(before)
+        link.unlink()
+    return modules
+
+
+def _beside(module: str, source: Path, root: Path) -> bool:
+    """Tell whether Python would find the module near the file, as a script's or pytest's own."""
+    place = _outside(source)
+    for directory in (place, *place.parents):
+        if (directory / f"{module}.py").is_file() or _holds_code(directory / module):
+            return True
+        if directory == root:
+            break
+    return False
+
+
+def _outside(source: Path) -> Path:
+    """Return the directory that holds the outermost package which the file belongs to."""
+    directory = source.parent
+    while (directory / "__init__.py").is_file():
+        directory = directory.parent
+    return directory
+
+
+def _holds_code(directory: Path) -> bool:
+    return directory.is_dir() and next(below(directory), None) is not None
