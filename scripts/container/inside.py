@@ -189,8 +189,7 @@ def project_command(root: Path, command: str, argv: Sequence[str]) -> list[str]:
         command: Which of ``demo/bin``.
         argv: The command line that this process got; what stands behind ``--`` is the command's.
     """
-    words = argv[argv.index("--") + 1 :] if "--" in argv else []
-    return ["python", f"{workspace_target(root)}/demo/bin/{command}", *words]
+    return ["python", f"{workspace_target(root)}/demo/bin/{command}", *words_behind(argv)]
 
 
 def ask_inside(
