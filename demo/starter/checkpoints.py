@@ -11,6 +11,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+METRICS = "metrics"
+"""The key of a checkpoint under which the last epoch's metrics are."""
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -39,5 +41,14 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 def epochs_done(path: Path) -> int:
     """Return how many epochs of training a checkpoint has behind it."""
-    held = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    return int(held["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+    return int(_held(path)["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+
+
+def metrics_measured(path: Path) -> dict[str, float]:
+    """Return what had been measured when a checkpoint of ours was written; nothing of others'."""
+    return dict(_held(path).get(METRICS, {}))
+
+
+def _held(path: Path) -> dict[str, Any]:
+    held: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    return held

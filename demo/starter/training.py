@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from starter.building import build
 from starter.callbacks.lines import metrics_line
 from starter.callbacks.seeding import SeedEachBatch, seed_everything
-from starter.checkpoints import WholeCheckpoints, epochs_done
+from starter.checkpoints import WholeCheckpoints, epochs_done, metrics_measured
 from starter.failures import explained_failures
 from starter.models.classifier import Classifier
 from starter.record import plain_metrics
@@ -63,7 +63,9 @@ def fit(config: DictConfig) -> Result:
         module = Classifier(portable(config), data.classes, data.encoder.describe())
         trainer = make_trainer(config)
         trainer.fit(module, datamodule=data, ckpt_path=config.ckpt_path, weights_only=True)
-        metrics = dict(trainer.callback_metrics)
+        # A run that was ended after its last epoch has nothing left to measure but the test.
+        before = metrics_measured(Path(config.ckpt_path)) if config.ckpt_path else {}
+        metrics: dict[str, Any] = {**before, **trainer.callback_metrics}
         keeper = _keeper_of_the_best(trainer)
         best = keeper.best_model_path if keeper is not None else ""
         if keeper is not None and keeper.best_model_score is not None:

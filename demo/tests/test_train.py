@@ -103,6 +103,9 @@ def test_a_killed_run_goes_on_to_the_same_metrics(desk: Desk) -> None:
     assert record["status"] == "complete"
     assert [each["status"] for each in record["earlier"]] == ["killed"]
     assert "epoch 1/4" not in ended.out
+    # As one that was killed after its last epoch: nothing is left to train.
+    assert desk.run("train", f"resume={desk.folder}/runs/killed").code == 0
+    assert desk.metrics("runs/killed") == desk.metrics("runs/unbroken")
 
 
 def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from torchmetrics.classification import (
 )
 
 from starter.building import build
+from starter.checkpoints import METRICS
 from starter.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -103,10 +104,12 @@ class Classifier(lightning.LightningModule):
         self._log_measures("test")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note how to build the network without downloading anything."""
+        """Note how to build the network without downloading anything, and what was measured."""
         kept = copy.deepcopy(dict(checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]))
         kept["settings"]["model"].update(self.backbone.architecture())  # type: ignore[operator]
         checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = kept
+        measured = self.trainer.callback_metrics.items()
+        checkpoint[METRICS] = {name: float(value) for name, value in measured}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimizer and its learning rate's course."""
