@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from tests.faults.tally import Tally
 
-pytestmark = pytest.mark.needs("docker", "faketime")
+pytestmark = [
+    pytest.mark.needs("docker", "faketime"),
+    # DVC's own use of pygtrie, whose newer versions stand in the host's lock.
+    pytest.mark.filterwarnings("ignore:_NoneStep.value will soon raise:DeprecationWarning"),
+]
 
 RUN = Path(__file__).resolve().parents[2]
 FAMILY = "a clock an hour off"
