@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ELSEWHERE = ("services", "tests/integration")
 """What runs in other images or on the host, from requirements of its own."""
 _NAME = "_slipway_asks_pipreqs"
+_CONFTEST = "conftest.py"
 
 
 def own_code(root: Path) -> tuple[Path, ...]:
@@ -61,7 +62,7 @@ def observe_imports(root: Path, sources: Sequence[Path], progress: Progress) -> 
 
     importing: dict[str, list[str]] = defaultdict(list)
     unreadable = {}
-    own = packages(sources)
+    own, of_tests = packages(sources), _modules_of_tests(sources)
     with (
         tempfile.TemporaryDirectory() as name,
         progress.phase("reading imports", total=len(sources), unit="files") as phase,
@@ -76,7 +77,8 @@ def observe_imports(root: Path, sources: Sequence[Path], progress: Progress) -> 
                 unreadable[named] = unread(error)
             else:
                 for module in asked:
-                    if module not in own and not _beside(module, source, root):
+                    is_found = module in own or _beside(module, source, root)
+                    if not is_found and not (module in of_tests and _is_test(source, root)):
                         importing[module].append(named)
             phase.advance()
     guesses = {module: pipreqs.get_pkg_names([module])[0] for module in importing}
@@ -120,6 +122,20 @@ def _beside(module: str, source: Path, root: Path) -> bool:
         if directory == root:
             break
     return False
+
+
+def _modules_of_tests(sources: Iterable[Path]) -> frozenset[str]:
+    """Return the modules beside a conftest.py: pytest's ``pythonpath`` lets other tests find them.
+
+    Which directories it names is not read. A test that takes a module from one that it does not
+    name fails by itself.
+    """
+    return frozenset(source.stem for source in sources if (source.parent / _CONFTEST).is_file())
+
+
+def _is_test(source: Path, root: Path) -> bool:
+    above = (directory for directory in source.parents if root in (directory, *directory.parents))
+    return any((directory / _CONFTEST).is_file() for directory in above)
 
 
 def _outside(source: Path) -> Path:

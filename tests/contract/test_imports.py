@@ -78,6 +78,18 @@ def test_the_projects_own_modules_are_nobody_elses(tmp_path: Path) -> None:
     assert importing(tmp_path) == {"torch": ("scripts_beside.py",)}
 
 
+def test_what_stands_beside_a_conftest_is_found_by_tests_alone(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        inner__tests__conftest_py="",
+        inner__tests__desk_py="",
+        tests__conftest_py="",
+        tests__contract__test_it_py="import desk\n",
+        tool_py="import desk\n",
+    )
+    assert importing(tmp_path) == {"desk": ("tool.py",)}
+
+
 def test_a_file_that_is_no_python_is_named_and_the_others_are_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
