@@ -130,10 +130,9 @@ class Classifier(lightning.LightningModule):
 
     def _log_measures(self, split: str) -> None:
         measured = self.measures.compute()
-        self.log_dict(
-            {f"{split}/{name}": value for name, value in measured.items() if name != "confusion"}
-        )
-        self.confusion = measured["confusion"].cpu()
+        self.confusion = measured.pop("confusion").cpu()
+        # Some measure in integers when nothing is right or all is.
+        self.log_dict({f"{split}/{name}": value.float() for name, value in measured.items()})
         self.measures.reset()
 
 
