@@ -406,7 +406,8 @@ def test_an_interrupted_relinking_ends_inside_too(ext4: Path) -> None:
     """Ctrl-C outside: no process stays inside, every file is whole, the same call continues."""
     with workspace_at(ext4 / "project") as made:
         made.up()
-        files = track(made, files=3000, size=3000)
+        # So many that they are not all done when the signal comes.
+        files = track(made, files=9000, size=3000)
         contents = {path: path.read_bytes() for path in files}
         command = [sys.executable, "-m", "invoke", "cache", "--use", "hardlink", "--yes"]
         with subprocess.Popen(command, cwd=made.root, stderr=subprocess.PIPE, text=True) as started:
