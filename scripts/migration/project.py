@@ -113,8 +113,14 @@ _configs: dict[Path, tuple[Mapping[str, Any], tuple[bytes, ...]]] = {}
 
 
 def _contents(config: Any) -> tuple[bytes, ...]:  # noqa: ANN401  dvc ships no types
-    found = (Path(name) for name in config.files.values())
-    return tuple(path.read_bytes() if path.exists() else b"" for path in found)
+    return tuple(_content(Path(name)) for name in config.files.values())
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # if it was there before, DVC is asked again, and names it
+        return b""
 
 
 def _malformed(root: Path, error: Exception) -> SettingsError:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ class Cloud:
     settings: Mapping[str, Any]
 
 
-class CloudWorld:
+class CloudWorld(ABC):
     """A remote on a cloud, and a way to look behind its back: the cloud's own interface."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -51,14 +52,14 @@ class CloudWorld:
         self._settings = {**cloud.settings, "url": self._url}
         self.store: Store = open_filesystem("there", self._url, self._settings, may_be_new=False)
 
-    def plant(self, key: str, content: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def plant(self, key: str, content: bytes) -> None: ...
 
     def keys(self) -> list[str]:
         return sorted(name[len(self.prefix) + 1 :] for name in self.names())
 
-    def names(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def names(self) -> list[str]: ...
 
     def leftovers(self) -> list[str]:
         return [key for key in self.keys() if key.startswith(".slipway")]
