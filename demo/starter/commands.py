@@ -78,12 +78,13 @@ def exit_on_error() -> Iterator[None]:
     except StarterError as error:
         _say(f"ERROR {error.text}", *([f"HINT  {error.hint}"] if error.hint else []))
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _interrupted()
+    except KeyboardInterrupt as error:
+        _interrupted(str(error))
 
 
-def _interrupted() -> NoReturn:
-    _say("Interrupted. `train resume=RUN` goes on from the last epoch that was completed.")
+def _interrupted(how_to_go_on: str) -> NoReturn:
+    usual = "`train resume=RUN` goes on from the last epoch that was completed."
+    _say(f"Interrupted. {how_to_go_on or usual}")
     raise SystemExit(EXIT_INTERRUPTED)
 
 
