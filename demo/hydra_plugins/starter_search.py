@@ -19,16 +19,17 @@ class StudySweeper(Sweeper):
     """Searches with Optuna; takes what `hydra/sweeper/optuna_study.yaml` says."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401  checked where they are used
-        from starter.search.sweeper import StudySweep  # noqa: PLC0415  Optuna: two seconds
-
-        self._sweep = StudySweep(**settings)
+        self._settings = settings
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take Hydra's configuration, and make the launcher that it names."""
-        self._sweep.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        """Take Hydra's configuration, check the search's own, and make the launcher."""
+        from starter.search.sweeper import StudySweep  # noqa: PLC0415  Optuna: two seconds
+
+        self._search = StudySweep(**self._settings)
+        self._search.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the trials that the study still lacks."""
-        self._sweep.sweep(arguments)
+        self._search.sweep(arguments)

@@ -23,6 +23,7 @@ from starter import schema
 from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
 from starter.ranges import nearest
 from starter.resuming import resumed
+from starter.words import searching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ def run(name: str, task: Callable[[DictConfig], object]) -> None:
     # Hydra hands errors on instead of printing them in its own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with exit_on_error():
-        sys.argv[1:] = resumed(sys.argv[1:])
+        sys.argv[1:] = resumed(searching(sys.argv[1:]))
         with _explained(name):
             if {"-h", "--help"} & set(sys.argv[1:]):
                 print(_help(name))
@@ -159,8 +160,9 @@ def _unknown_key(name: str, key: str) -> ConfigError:
         last = key.rpartition(".")[2]
         near = next((each for each in known if each.rpartition(".")[2] == last), "")
     hint = f"Did you mean {near}? " if near else ""
+    kind = "hydra" if key.startswith("hydra.") else "job"
     return ConfigError(
-        f"{key}: there is no such key.", hint=f"{hint}`{name} --cfg job` shows all keys."
+        f"{key}: there is no such key.", hint=f"{hint}`{name} --cfg {kind}` shows all keys."
     )
 
 

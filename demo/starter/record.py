@@ -164,6 +164,15 @@ def value_of(metrics: Mapping[str, float | None], metric: str) -> float | None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half.
+
+    Raises:
+        StarterError: It cannot be written.
+    """
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half.
 
     Raises:
@@ -173,8 +182,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, indent=2)
-                stream.write("\n")
+                stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).chmod(0o644)

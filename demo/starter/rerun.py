@@ -13,7 +13,7 @@ from starter import facts
 from starter.commands import PROJECT, exit_on_error
 from starter.errors import ConfigError, StarterError
 from starter.record import COMPLETE, read_record
-from starter.resuming import alone
+from starter.words import alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from starter.errors import ConfigError
+from starter.words import alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +42,3 @@ def resumed(words: Sequence[str]) -> list[str]:
     beside = [word for word in words if not word.startswith(_WORD)]
     checkpoint = [f"ckpt_path='{run / LAST}'"] if (run / LAST).is_file() else []
     return [*alone(began), *beside, f"hydra.run.dir='{run}'", *checkpoint]
-
-
-def alone(words: Sequence[str]) -> list[str]:
-    """Return the words of a run without what made it a trial of a search."""
-    kept = [word for word in words if not word.startswith("trial=")]
-    return kept if len(kept) == len(words) else [*kept, "hydra.mode=RUN"]

@@ -205,13 +205,18 @@ class Trainer:
 
 @dataclass
 class Search:
-    """The values of `hydra.sweeper` that have a range, where it is a study."""
+    """`hydra.sweeper`, where it is a study."""
 
     n_trials: int = ranged(20, at_least=1)
     n_jobs: int = ranged(1, at_least=1)
     max_failure_rate: float = ranged(0.3, at_least=0, at_most=1)
     direction: str = ranged("maximize", one_of=("maximize", "minimize"))
     study_name: str = "search"
+    storage: str = "???"
+    sampler: Any = None
+    pruner: Any = None
+    params: Any = None
+    custom_search_space: Optional[str] = None
 
 
 @dataclass
@@ -355,12 +360,18 @@ def _check_trainer(trainer: DictConfig) -> None:
 
 
 def check_search(sweeper: Mapping[str, Any]) -> None:
-    """Check the values of `hydra.sweeper` that have a range.
+    """Check `hydra.sweeper`, where it is a study.
 
     Raises:
-        ConfigError: One has the wrong type, or lies outside.
+        ConfigError: A value is unknown, has the wrong type, or lies outside its range.
     """
-    _check_part("hydra.sweeper", Search, sweeper)
+    known = _check_part("hydra.sweeper", Search, sweeper)
+    for key in sorted({*sweeper} - known):
+        near = nearest(key, known)
+        raise ConfigError(
+            f"hydra.sweeper.{key}: a search has no such setting.",
+            hint=f"Did you mean hydra.sweeper.{near}?" if near else f"It has {', '.join(known)}.",
+        )
 
 
 def _check_part(path: str, kind: type, values: Mapping[Any, Any]) -> set[str]:

@@ -6,10 +6,12 @@ import logging
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, cast
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -21,8 +23,11 @@ from starter.checkpoints import WholeCheckpoints, epochs_done, metrics_measured
 from starter.failures import explained_failures
 from starter.models.classifier import Classifier
 from starter.record import plain_metrics
+from starter.words import one_of_many
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lightning import Callback, Trainer
     from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import Logger
@@ -57,7 +62,7 @@ def fit(config: DictConfig) -> Result:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     quieten()
     seed_everything(config.seed)
-    with explained_failures(config.data.batch_size):
+    with one_of_many(), _parting(), explained_failures(config.data.batch_size):
         data: ClassifiedData = build(config.data)
         data.prepare_data()
         data.setup()
@@ -132,6 +137,16 @@ def quieten() -> None:
         "There is a wandb run already in progress",
     ):
         warnings.filterwarnings("ignore", expected)
+
+
+@contextmanager
+def _parting() -> Iterator[None]:
+    """Let the processes of a distributed run part at its end: the next of many has others."""
+    try:
+        yield
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def _keeper_of_the_best(trainer: Trainer) -> ModelCheckpoint | None:

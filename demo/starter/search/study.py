@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.study import Study
-    from optuna.trial import FrozenTrial
 
+ABOUT = "search"
+"""The study's attribute that says what was searched: metric, space, words."""
+WHY = "fail_reason"
+"""A trial's attribute that says why it failed; Optuna's own."""
 _PATIENCE_S = 60
 """How long a writer waits for the others that write into the same SQLite file."""
 _BEGIN = "`train hparams_search=...` makes one."
@@ -92,6 +95,17 @@ def begin(url: str, name: str, direction: str) -> Study:
     return study
 
 
+def begin_anew(study: Study, url: str, direction: str) -> Study:
+    """Return a study in place of one of which nothing shall be kept.
+
+    Raises:
+        ConfigError: The database cannot be written.
+    """
+    with explained(url):
+        optuna.delete_study(study_name=study.study_name, storage=study._storage)  # noqa: SLF001  its own
+    return begin(url, study.study_name, direction)
+
+
 def load(
     url: str,
     name: str | None = None,
@@ -135,11 +149,6 @@ def misfit(name: str, what: str) -> ConfigError:
         f"The study {name!r} is another search: {what}.",
         hint="Search as before, or begin another study: hydra.sweeper.study_name=NAME",
     )
-
-
-def why(trial: FrozenTrial) -> str:
-    """Return why a trial failed; empty if it did not."""
-    return str(trial.system_attrs.get("fail_reason", ""))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,9 +18,9 @@ from hydra_plugins.hydra_optuna_sweeper._impl import (
     OptunaSweeperImpl,
     create_params_from_overrides,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from optuna.distributions import distribution_to_json
-from optuna.samplers import GridSampler, RandomSampler
+from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
 from starter import schema
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 _log = logging.getLogger(__name__)
-_ABOUT = "search"
-"""The study's attribute that says what was searched."""
 RESULTS = "optimization_results.yaml"
 """What Hydra's own sweeper leaves as well."""
 
@@ -48,18 +47,19 @@ class StudySweep(OptunaSweeperImpl):
     """Runs the trials that a study lacks.
 
     Args:
-        sampler: The configuration of Optuna's sampler. It is built anew for each trial, with a seed
-            that follows from its own (or the run's) and the trial's number: a search that goes on
-            then proposes what an unbroken one would have proposed.
-        pruner: The configuration of the pruner, which the jobs build.
-        settings: All others of `hydra/sweeper/optuna_study.yaml`.
+        settings: Those of `hydra/sweeper/optuna_study.yaml`; sampler and pruner are configurations
+            of what is built elsewhere: the pruner by each job, the sampler anew for each trial,
+            with a seed that follows from its own (or the run's) and the trial's number. A search
+            that goes on then proposes what an unbroken one would have proposed.
+
+    Raises:
+        ConfigError: A setting is unknown, or not as it must be.
     """
 
-    def __init__(self, *, sampler: DictConfig, pruner: DictConfig, **settings: Any) -> None:  # noqa: ANN401  checked next
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  checked at once
         schema.check_search(settings)
-        settings["direction"] = str(settings["direction"])
-        super().__init__(sampler=sampler, search_space=None, **settings)
-        self._pruner = pruner
+        del settings["pruner"]
+        super().__init__(search_space=None, **settings)
         self._space: dict[str, BaseDistribution] = {}
         self._fixed: dict[str, Any] = {}
 
@@ -84,6 +84,8 @@ class StudySweep(OptunaSweeperImpl):
                 hint="Name values: `optimizer.lr=tag(log,interval(0.001,0.1))`, or give them "
                 "below hydra.sweeper.params.",
             )
+        if self.sampler.get("_partial_"):
+            self.n_trials = min(self.n_trials, math.prod(map(len, self._grid().values())))
         folder = Path(str(self.sweep_dir)).resolve()
         with studies.alone(folder):
             self._begin(folder)
@@ -102,17 +104,21 @@ class StudySweep(OptunaSweeperImpl):
             "space": {key: distribution_to_json(self._space[key]) for key in sorted(self._space)},
             "words": sorted(f"{key}={value}" for key, value in self._fixed.items()),
         }
-        before = study.user_attrs.get(_ABOUT)
-        if study.trials:
+        before = study.user_attrs.get(studies.ABOUT)
+        if any(trial.state.is_finished() for trial in study.trials):
             _require_same(str(self.study_name), before, about)
-        elif next(folder.glob(f"*/{RECORD}"), None):
+        elif study.trials and before != about:
+            # Its first trial met a mistake in the command, which is mended now.
+            study = studies.begin_anew(study, str(self.storage), self.direction)
+            study.set_user_attr(studies.ABOUT, about)
+        elif not study.trials and next(folder.glob(f"*/{RECORD}"), None):
             raise ConfigError(
                 f"{folder} holds runs of a search, but its study is not there.",
                 hint="Put study.db back, move the folder away, or begin another study: "
                 "hydra.sweeper.study_name=NAME",
             )
         else:
-            study.set_user_attr(_ABOUT, about)
+            study.set_user_attr(studies.ABOUT, about)
         counts = _counted(study.trials)
         _log.info(
             "study %s: %s of %s trials are done  %s", study.study_name,
@@ -165,11 +171,19 @@ class StudySweep(OptunaSweeperImpl):
             seed = self.config.seed if settings.seed is None else settings.seed
             settings.seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
         sampler = instantiate(settings)
-        if isinstance(sampler, functools.partial) and sampler.func is GridSampler:
-            grid = {key: self._to_grid_sampler_choices(each) for key, each in self._space.items()}
-            self.n_trials = min(self.n_trials, int(np.prod([len(each) for each in grid.values()])))
-            sampler = sampler(grid)
+        if isinstance(sampler, functools.partial):
+            sampler = sampler(self._grid())
         return cast("BaseSampler", sampler)
+
+    def _grid(self) -> dict[str, Any]:
+        """Return all values of each parameter, which the sampler of a grid wants to know."""
+        try:
+            return {key: self._to_grid_sampler_choices(each) for key, each in self._space.items()}
+        except ValueError as error:
+            raise ConfigError(
+                f"hydra/sweeper/sampler=grid: {error}",
+                hint="Name all values: choice(...) or range(...), no interval(...).",
+            ) from error
 
     def _settled(self, study: Study, trial: FrozenTrial, folder: Path) -> bool:
         """Tell how a trial ended that a killed search had no time to tell of, where that is known.
@@ -185,7 +199,7 @@ class StudySweep(OptunaSweeperImpl):
             raise ConfigError(
                 f"{run} is still being trained by process {record['process']['pid']} "
                 f"of {record['process']['host']}.",
-                hint="Wait for its end, then search again.",
+                hint="Wait for its end, then search again. If it is gone, remove the folder.",
             )
         if record["status"] == COMPLETE:
             value = value_of(record["metrics"], str(self.config.metric))
@@ -241,7 +255,7 @@ class StudySweep(OptunaSweeperImpl):
         """Write into the study how a trial ended, and say so."""
         if reason:
             key = studies.trial_id(study, number)
-            study._storage.set_trial_system_attr(key, "fail_reason", reason)  # noqa: SLF001  Optuna's
+            study._storage.set_trial_system_attr(key, studies.WHY, reason)  # noqa: SLF001  Optuna's
         study.sampler = self._sampler(number)
         try:
             study.tell(number, value, state)
