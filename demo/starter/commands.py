@@ -126,7 +126,7 @@ def _explained(name: str) -> Iterator[None]:
 
 def _unknown_option(error: MissingConfigException) -> ConfigError:
     group, _, word = (error.missing_cfg_file or "").rpartition("/")
-    options = list(error.options or [])
+    options = [option for option in error.options or [] if not option.startswith("_")]
     near = nearest(word, options)
     listed = f"There are: {', '.join(options)}." if options else ""
     if not group:

@@ -87,12 +87,13 @@ def begin(url: str, name: str, direction: str) -> Study:
     """
     storage = open_storage(url, make=True)
     with explained(url):
-        study = optuna.create_study(
-            storage=storage, study_name=name, direction=direction, load_if_exists=True
-        )
-        if study.direction.name.lower() != direction:
-            raise misfit(name, f"hydra.sweeper.direction was {study.direction.name.lower()}")
-    return study
+        if name not in {each.study_name for each in storage.get_all_study_summaries()}:
+            return optuna.create_study(storage=storage, study_name=name, direction=direction)
+        study = optuna.load_study(storage=storage, study_name=name)
+        before = study.direction.name.lower()
+        if before != direction:
+            raise misfit(name, f"hydra.sweeper.direction was {before}, and is {direction}")
+        return study
 
 
 def begin_anew(study: Study, url: str, direction: str) -> Study:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState, create_trial
 
 from starter.errors import ConfigError
@@ -152,6 +154,7 @@ def _of_records(folder: Path, runs: Sequence[Path]) -> Summary:
         name: CategoricalDistribution(sorted({each.get(name, "") for each in words}))
         for name in varied
     }
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(study_name=folder.name, direction="maximize")
     rows = []
     metric = str(records[0]["config"].get("metric", "value"))
@@ -161,7 +164,11 @@ def _of_records(folder: Path, runs: Sequence[Path]) -> Summary:
         status = FAILED if record["status"] == COMPLETE and value is None else record["status"]
         state = _STATES.get(status, TrialState.FAIL)
         told = value if state.is_finished() and state != TrialState.FAIL else None
-        study.add_trial(create_trial(state=state, value=told, params=params, distributions=choices))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.add_trial(
+                create_trial(state=state, value=told, params=params, distributions=choices)
+            )
         rows.append(
             Row(number, status, value, params, None, _elapsed_s(record), run, record["error"] or "")
         )

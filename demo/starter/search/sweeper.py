@@ -75,9 +75,9 @@ class StudySweep(OptunaSweeperImpl):
             StarterError: A trial met what none would have been spared: bad data, a full disk.
         """
         words = [*self._parse_sweeper_params_config(), *arguments]
-        space, self._fixed = create_params_from_overrides(words)
-        # In their order: the sampler draws in it.
-        self._space = {key: each for key, each in space.items() if key not in self._fixed}
+        # The last word of each key, as everywhere; in their order, in which the sampler draws.
+        last = {word.partition("=")[0]: word for word in words}
+        self._space, self._fixed = create_params_from_overrides(list(last.values()))
         if not self._space:
             raise ConfigError(
                 "There is nothing to search.",
