@@ -25,6 +25,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from starter import facts
+from starter.changes import RECORD
 from starter.errors import ConfigError, StarterError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
-RECORD = "record.json"
 METRICS = "metrics.json"
 VERSION = 1
 

@@ -35,7 +35,7 @@ def test_every_command_of_the_guide(tmp_path: Path) -> None:
         words = [word.replace("RUN", str(first[0])) if first else word for word in words]
         asked = {"--help", "--cfg"} & set(words)
         if name == "rerun":
-            words += ["--to", "runs/again"]
+            words += ["--to", f"runs/again{len(words)}"]
         elif not asked and not any("resume=" in word for word in words):
             small = [] if "loss.margn=0.3" in words else _SMALL[name]
             epochs = any("max_epochs" in word for word in words)
