@@ -331,7 +331,8 @@ def _check_trainer(trainer: DictConfig) -> None:
             {str(key): value for key, value in trainer.items() if key in known},
         )
     except OmegaConfBaseException as error:
-        raise ConfigError(f"trainer: {str(error).splitlines()[0]}.") from error
+        key = f"trainer.{error.full_key}" if error.full_key else "trainer"
+        raise ConfigError(f"{key}: {str(error).splitlines()[0]}.") from error
     check_ranges(DictConfig({"trainer": ours}))
     rest = {str(key) for key in trainer} - known - {"_target_"}
     if not rest:
