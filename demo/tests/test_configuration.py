@@ -155,4 +155,4 @@ def test_values_from_a_checkpoint_get_their_ranges_back() -> None:
     with pytest.raises(ConfigError, match="batch_size is 0"):
         check_ranges(OmegaConf.create({"seed": 1, "data": schema.typed("data", plain)}))
     with pytest.raises(ConfigError, match="no option of data"):
-        schema.typed("data", OmegaConf.create({"_target_": "elsewhere.Data"}))
+        schema.typed("data", OmegaConf.create({"_target_": "starter.nowhere.Data"}))
