@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 METRICS = "metrics.json"
 VERSION = 1
 
-RUNNING, COMPLETE, FAILED, INTERRUPTED, KILLED = (
-    "running", "complete", "failed", "interrupted", "killed",
+RUNNING, COMPLETE, PRUNED, FAILED, INTERRUPTED, KILLED = (
+    "running", "complete", "pruned", "failed", "interrupted", "killed",
 )  # fmt: skip
 
 
@@ -75,7 +75,8 @@ def recorded(config: DictConfig, kind: str) -> Iterator[Record]:
         kind: The command: ``train`` or ``evaluate``.
 
     Yields:
-        The record, whose ``metrics`` and ``checkpoint`` the block fills in.
+        The record, whose ``metrics`` and ``checkpoint`` the block fills in, and ``status`` where a
+        search has given the run up.
     """
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     record = _begun(config, kind, run_dir)
@@ -105,8 +106,8 @@ def recorded(config: DictConfig, kind: str) -> Iterator[Record]:
     except BaseException as error:
         ended(FAILED, error)
         raise
-    ended(COMPLETE)
-    if _is_first_process():
+    ended(PRUNED if record.status == PRUNED else COMPLETE)
+    if record.status == COMPLETE and _is_first_process():
         write_json(run_dir / METRICS, record.metrics)
 
 
@@ -156,7 +157,22 @@ def newest_checkpoint(runs_dir: Path, builds: str = "") -> Path:
     return newest
 
 
+def value_of(metrics: Mapping[str, float | None], metric: str) -> float | None:
+    """Return what a run is worth to a search: its best checkpoint's metric, else its last one."""
+    best = metrics.get(f"best/{metric}")
+    return metrics.get(metric) if best is None else best
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half.
+
+    Raises:
+        StarterError: It cannot be written.
+    """
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half.
 
     Raises:
@@ -166,8 +182,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, indent=2)
-                stream.write("\n")
+                stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).chmod(0o644)

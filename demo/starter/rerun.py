@@ -16,6 +16,7 @@ from starter.commands import PROJECT, exit_on_error
 from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
 from starter.record import COMPLETE, read_record
 from starter.resuming import LAST
+from starter.words import alone
 from starter.worktrees import check_out_data, data_words, quoted, recorded_code
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def repeat(run: Path, new: Path, *, as_recorded: bool = False, keep_code: bool =
         now = facts.observe(run, project, keep_diff=False)
         for line in differences(record["facts"], now):
             print(f"note  {line}", flush=True)
-        _train(project, [*kept, f"hydra.run.dir={quoted(new)}"], record["directory"], new)
+        _train(project, [*alone(kept), f"hydra.run.dir={quoted(new)}"], record["directory"], new)
     different = compare(record["metrics"], read_record(new)["metrics"])
     if different:
         raise StarterError(
