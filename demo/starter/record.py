@@ -128,6 +128,23 @@ def read_record(run_dir: Path) -> dict[str, Any]:
     return record
 
 
+def declare_killed(run_dir: Path) -> bool:
+    """Write down that a run is over whose process is known to be gone, though it says `running`.
+
+    For a process of another machine, which cannot be asked from here.
+
+    Returns:
+        Whether the folder holds a run that was begun.
+    """
+    path = run_dir / RECORD
+    if not path.is_file():
+        return False
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["status"] == RUNNING:
+        write_json(path, {**record, "status": KILLED})
+    return True
+
+
 def newest_checkpoint(runs_dir: Path, builds: str = "") -> Path:
     """Return the best checkpoint of the newest complete run.
 
