@@ -96,9 +96,6 @@ def test_two_nodes_start_train_survive_a_loss_and_leave_nothing(workspace: Works
     assert [each["status"] for each in moved["earlier"]] == ["killed"]
     assert epochs(hosts[worker["Config"]["Hostname"]]) <= 62, "it went on, it did not begin anew"
 
-    again = workspace.json("ray")
-    assert len(again["nodes"]) == 2, "the lost one is started again"
-    assert again["nodes"][0]["host"] == "ray-head"
     assert workspace.inv("down").returncode == 0
     assert containers(workspace) == []
     networks = ["docker", "network", "ls", "--quiet", "--filter", f"name={workspace.project}"]

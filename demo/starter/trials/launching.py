@@ -22,6 +22,8 @@ from starter.trials.running import Job, Surroundings, run_trial
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from hydra.types import HydraContext, TaskFunction
+
     from hydra_plugins.starter_ray import RayLauncher
 
 _log = logging.getLogger(__name__)
@@ -62,8 +64,8 @@ def launch(
         StarterError: Ray cannot be reached, or is lost on the way.
         KeyboardInterrupt: Ctrl-C; the trials are ended and say so in their records.
     """
-    config = launcher.config
-    if config is None or launcher.hydra_context is None or launcher.task_function is None:
+    context, task, config = launcher.hydra_context, launcher.task_function, launcher.config
+    if context is None or task is None or config is None:
         raise RuntimeError("Hydra calls setup() before launch().")
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
@@ -82,7 +84,7 @@ def launch(
     ended: dict[int, JobReturn] = {}
     try:
         for number, words in enumerate(job_overrides, start=first):
-            job = _composed(launcher, words, number)
+            job = _composed(context, task, config, words, number)
             answer = run.options(name=f"#{number}").remote(job, surroundings)
             shown = filter_overrides(words)
             _log.info("#%d : %s", number, " ".join(shown))
@@ -100,18 +102,18 @@ def launch(
     return [ended[trial.number] for trial in trials]
 
 
-def _composed(launcher: RayLauncher, words: Sequence[str], number: int) -> Job:
+def _composed(
+    context: HydraContext, task: TaskFunction, config: DictConfig, words: Sequence[str], number: int
+) -> Job:
     """Compose a trial's configuration here, where `now` is the same for all of a sweep."""
-    config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(words))
-    with open_dict(config):
-        config.hydra.job.id = f"trial_{number}"
-        config.hydra.job.num = number
+    composed = context.config_loader.load_sweep_config(config, list(words))
+    with open_dict(composed):
+        composed.hydra.job.id = f"trial_{number}"
+        composed.hydra.job.num = number
     state = Singleton.get_state()
-    HydraConfig.instance().set_config(config)  # `${hydra:...}` may stand in the folder's name
-    folder = Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
-    return Job(
-        launcher.hydra_context, launcher.task_function, config, state, str(folder.absolute())
-    )
+    HydraConfig.instance().set_config(composed)  # `${hydra:...}` may stand in the folder's name
+    folder = Path(str(composed.hydra.sweep.dir)) / str(composed.hydra.sweep.subdir)
+    return Job(context, task, composed, state, str(folder.absolute()))
 
 
 def _as_they_end(trials: Sequence[_Trial]) -> Iterable[_Trial]:
@@ -136,11 +138,11 @@ def _returned(trial: _Trial) -> JobReturn:
     if returned.status is not JobStatus.FAILED:
         _log.info("#%d complete", trial.number)
         return returned
-    error = returned._return_value  # noqa: SLF001  the public way raises it
+    failure = returned._return_value  # noqa: SLF001  the public way raises it
     returned.overrides = returned.overrides or trial.words
     if told:
-        error.__cause__ = TrialTraceback(told)
-    _log.error("#%d failed: %s", trial.number, error)
+        failure.__cause__ = TrialTraceback(told)
+    _log.error("#%d failed: %s", trial.number, failure)
     return returned
 
 

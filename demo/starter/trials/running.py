@@ -78,11 +78,12 @@ def run_trial(job: Job, surroundings: Surroundings) -> tuple[JobReturn, str]:
         returned = JobReturn(overrides=[], status=JobStatus.FAILED, _return_value=error)
     if returned.status is not JobStatus.FAILED:
         return returned, ""
-    error = returned._return_value  # noqa: SLF001  the public way raises it
-    returned.return_value = _portable(error)
-    if isinstance(error, StarterError):
+    failure = returned._return_value  # noqa: SLF001  the public way raises it
+    returned.return_value = _portable(failure)
+    if isinstance(failure, StarterError):
         return returned, ""
-    return returned, "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    told = traceback.format_exception(type(failure), failure, failure.__traceback__)
+    return returned, "".join(told)
 
 
 def _go_on(job: Job) -> None:
