@@ -239,6 +239,15 @@ def rerun(_: Context) -> None:
     _in_project("rerun")
 
 
+@task
+def sweep(_: Context) -> None:
+    """Show what came of a search: a table, and a page with plots.
+
+    Example: ./inv sweep -- demo/runs/cats_dogs/search
+    """
+    _in_project("sweep")
+
+
 def _in_project(command: str) -> None:
     from scripts.container import inside
 

@@ -23,6 +23,7 @@ from starter import schema
 from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
 from starter.ranges import nearest
 from starter.resuming import resumed
+from starter.words import searching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ def run(name: str, task: Callable[[DictConfig], object]) -> None:
     # Hydra hands errors on instead of printing them in its own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with exit_on_error():
-        sys.argv[1:] = resumed(sys.argv[1:])
+        sys.argv[1:] = resumed(searching(sys.argv[1:]))
         with _explained(name):
             if {"-h", "--help"} & set(sys.argv[1:]):
                 print(_help(name))
@@ -78,12 +79,13 @@ def exit_on_error() -> Iterator[None]:
     except StarterError as error:
         _say(f"ERROR {error.text}", *([f"HINT  {error.hint}"] if error.hint else []))
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _interrupted()
+    except KeyboardInterrupt as error:
+        _interrupted(str(error))
 
 
-def _interrupted() -> NoReturn:
-    _say("Interrupted. `train resume=RUN` goes on from the last epoch that was completed.")
+def _interrupted(how_to_go_on: str) -> NoReturn:
+    usual = "`train resume=RUN` goes on from the last epoch that was completed."
+    _say(f"Interrupted. {how_to_go_on or usual}")
     raise SystemExit(EXIT_INTERRUPTED)
 
 
@@ -124,7 +126,7 @@ def _explained(name: str) -> Iterator[None]:
 
 def _unknown_option(error: MissingConfigException) -> ConfigError:
     group, _, word = (error.missing_cfg_file or "").rpartition("/")
-    options = list(error.options or [])
+    options = [option for option in error.options or [] if not option.startswith("_")]
     near = nearest(word, options)
     listed = f"There are: {', '.join(options)}." if options else ""
     if not group:
@@ -158,8 +160,9 @@ def _unknown_key(name: str, key: str) -> ConfigError:
         last = key.rpartition(".")[2]
         near = next((each for each in known if each.rpartition(".")[2] == last), "")
     hint = f"Did you mean {near}? " if near else ""
+    kind = "hydra" if key.startswith("hydra.") else "job"
     return ConfigError(
-        f"{key}: there is no such key.", hint=f"{hint}`{name} --cfg job` shows all keys."
+        f"{key}: there is no such key.", hint=f"{hint}`{name} --cfg {kind}` shows all keys."
     )
 
 

@@ -36,8 +36,8 @@ RECORD = "record.json"
 METRICS = "metrics.json"
 VERSION = 1
 
-RUNNING, COMPLETE, FAILED, INTERRUPTED, KILLED = (
-    "running", "complete", "failed", "interrupted", "killed",
+RUNNING, COMPLETE, PRUNED, FAILED, INTERRUPTED, KILLED = (
+    "running", "complete", "pruned", "failed", "interrupted", "killed",
 )  # fmt: skip
 
 
@@ -75,7 +75,8 @@ def recorded(config: DictConfig, kind: str) -> Iterator[Record]:
         kind: The command: ``train`` or ``evaluate``.
 
     Yields:
-        The record, whose ``metrics`` and ``checkpoint`` the block fills in.
+        The record, whose ``metrics`` and ``checkpoint`` the block fills in, and ``status`` where a
+        search has given the run up.
     """
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     record = _begun(config, kind, run_dir)
@@ -105,8 +106,8 @@ def recorded(config: DictConfig, kind: str) -> Iterator[Record]:
     except BaseException as error:
         ended(FAILED, error)
         raise
-    ended(COMPLETE)
-    if _is_first_process():
+    ended(PRUNED if record.status == PRUNED else COMPLETE)
+    if record.status == COMPLETE and _is_first_process():
         write_json(run_dir / METRICS, record.metrics)
 
 
@@ -128,21 +129,25 @@ def read_record(run_dir: Path) -> dict[str, Any]:
     return record
 
 
-def declare_killed(run_dir: Path) -> bool:
-    """Write down that a run is over whose process is known to be gone, though it says `running`.
+def began_at(run_dir: Path) -> str | None:
+    """Return when the run in a folder began, by which its attempts differ; none, if it has not."""
+    path = run_dir / RECORD
+    if not path.is_file():
+        return None
+    return str(json.loads(path.read_text(encoding="utf-8"))["started"])
+
+
+def declare_killed(run_dir: Path) -> None:
+    """Write down that a run which says `running` is over: its process is known to be gone.
 
     For a process of another machine, which cannot be asked from here.
-
-    Returns:
-        Whether the folder holds a run that was begun.
     """
     path = run_dir / RECORD
     if not path.is_file():
-        return False
+        return
     record = json.loads(path.read_text(encoding="utf-8"))
     if record["status"] == RUNNING:
         write_json(path, {**record, "status": KILLED})
-    return True
 
 
 def newest_checkpoint(runs_dir: Path, builds: str = "") -> Path:
@@ -173,7 +178,22 @@ def newest_checkpoint(runs_dir: Path, builds: str = "") -> Path:
     return newest
 
 
+def value_of(metrics: Mapping[str, float | None], metric: str) -> float | None:
+    """Return what a run is worth to a search: its best checkpoint's metric, else its last one."""
+    best = metrics.get(f"best/{metric}")
+    return metrics.get(metric) if best is None else best
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half.
+
+    Raises:
+        StarterError: It cannot be written.
+    """
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half.
 
     Raises:
@@ -183,8 +203,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, indent=2)
-                stream.write("\n")
+                stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(temporary).chmod(0o644)

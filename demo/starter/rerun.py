@@ -13,6 +13,7 @@ from starter import facts
 from starter.commands import PROJECT, exit_on_error
 from starter.errors import ConfigError, StarterError
 from starter.record import COMPLETE, read_record
+from starter.words import alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +51,12 @@ def repeat(run: Path, new: Path) -> None:
     for line in differences(record["facts"], facts.observe(run, keep_diff=False)):
         print(f"note  {line}")
     kept = [word for word in record["overrides"] if not word.startswith(("hydra.", "ckpt_path="))]
-    command = [sys.executable, str(PROJECT / "bin" / "train"), *kept, f"hydra.run.dir='{new}'"]
+    command = [
+        sys.executable,
+        str(PROJECT / "bin" / "train"),
+        *alone(kept),
+        f"hydra.run.dir='{new}'",
+    ]
     ended = subprocess.run(command, cwd=record["directory"], check=False)
     if ended.returncode:
         raise StarterError(f"The run in {new} ended with exit code {ended.returncode}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from starter.errors import ConfigError
+from starter.words import alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ def resumed(words: Sequence[str]) -> list[str]:
     """Return a command's words with ``resume=RUN`` replaced by those which began that run.
 
     Words beside it are added, and so stand over those of the run. A run that was ended before its
-    first epoch was over begins anew.
+    first epoch was over begins anew. A trial of a search goes on as a run of its own.
 
     Raises:
         ConfigError: There is no run at that place.
@@ -40,4 +41,4 @@ def resumed(words: Sequence[str]) -> list[str]:
     began = [str(word) for word in given] if isinstance(given, list) else []
     beside = [word for word in words if not word.startswith(_WORD)]
     checkpoint = [f"ckpt_path='{run / LAST}'"] if (run / LAST).is_file() else []
-    return [*began, *beside, f"hydra.run.dir='{run}'", *checkpoint]
+    return [*alone(began), *beside, f"hydra.run.dir='{run}'", *checkpoint]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field, fields
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from starter.errors import ConfigError
 from starter.ranges import check_ranges, nearest, ranged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # data -----------------------------------------------------------------------------------------
 
@@ -201,6 +204,22 @@ class Trainer:
 
 
 @dataclass
+class Search:
+    """`hydra.sweeper`, where it is a study."""
+
+    n_trials: int = ranged(20, at_least=1)
+    n_jobs: int = ranged(1, at_least=1)
+    max_failure_rate: float = ranged(0.3, at_least=0, at_most=1)
+    direction: str = ranged("maximize", one_of=("maximize", "minimize"))
+    study_name: str = "search"
+    storage: str = "???"
+    sampler: Any = None
+    pruner: Any = None
+    params: Any = None
+    custom_search_space: Optional[str] = None
+
+
+@dataclass
 class Command:
     """What every command has."""
 
@@ -224,6 +243,7 @@ class Train(Command):
     logger: Any = None
     callbacks: Any = None
     experiment: Dict[str, Any] = field(default_factory=dict)
+    trial: Optional[int] = ranged(None, at_least=0)
 
 
 @dataclass
@@ -324,15 +344,7 @@ def typed(group: str, plain: DictConfig) -> DictConfig:
 
 def _check_trainer(trainer: DictConfig) -> None:
     """Check the trainer's arguments: those with a range here, the others by Lightning's names."""
-    known = {each.name for each in fields(Trainer)}
-    try:
-        ours = OmegaConf.merge(
-            OmegaConf.structured(Trainer),
-            {str(key): value for key, value in trainer.items() if key in known},
-        )
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"trainer: {str(error).splitlines()[0]}.") from error
-    check_ranges(DictConfig({"trainer": ours}))
+    known = _check_part("trainer", Trainer, trainer)
     rest = {str(key) for key in trainer} - known - {"_target_"}
     if not rest:
         return
@@ -345,3 +357,32 @@ def _check_trainer(trainer: DictConfig) -> None:
             f"trainer.{key}: `lightning.Trainer` has no such argument.",
             hint=f"Did you mean trainer.{near}?" if near else "See Lightning's Trainer for all.",
         )
+
+
+def check_search(sweeper: Mapping[str, Any]) -> None:
+    """Check `hydra.sweeper`, where it is a study.
+
+    Raises:
+        ConfigError: A value is unknown, has the wrong type, or lies outside its range.
+    """
+    known = _check_part("hydra.sweeper", Search, sweeper)
+    for key in sorted({*sweeper} - known):
+        near = nearest(key, known)
+        raise ConfigError(
+            f"hydra.sweeper.{key}: a search has no such setting.",
+            hint=f"Did you mean hydra.sweeper.{near}?" if near else f"It has {', '.join(known)}.",
+        )
+
+
+def _check_part(path: str, kind: type, values: Mapping[Any, Any]) -> set[str]:
+    """Check those of some values that have a type and a range here; return their names."""
+    known = {each.name for each in fields(kind)}
+    try:
+        ours = OmegaConf.merge(
+            OmegaConf.structured(kind),
+            {str(key): value for key, value in values.items() if key in known},
+        )
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{path}: {str(error).splitlines()[0]}.") from error
+    check_ranges(DictConfig({path: ours}))
+    return known

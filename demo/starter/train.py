@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from starter import schema
 from starter.checking import require_checkpoint, require_keys
 from starter.commands import run
-from starter.record import recorded
+from starter.errors import TrainingError
+from starter.record import PRUNED, recorded, value_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
 def train(config: DictConfig) -> float | None:
-    """Train, and return the metric that a search is to raise."""
+    """Train, and return the metric that a search is to raise; nothing of a trial that it gave up.
+
+    Raises:
+        TrainingError: A trial of a search has measured no number.
+    """
     with recorded(config, "train") as record:
         schema.check(config, "train")
         require_keys(config.logger)
@@ -26,7 +31,13 @@ def train(config: DictConfig) -> float | None:
         result = fit(config)
         record.metrics = result.metrics
         record.checkpoint = result.checkpoint
-        return result.metrics.get(str(config.metric))
+        if result.pruned:
+            record.status = PRUNED
+            return None
+        value = value_of(result.metrics, str(config.metric))
+        if value is None and config.trial is not None:
+            raise TrainingError(f"{config.metric} is no number, which a search could not compare.")
+        return value
 
 
 def main() -> None:

@@ -6,22 +6,28 @@ import logging
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, cast
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from starter.building import build
 from starter.callbacks.lines import metrics_line
+from starter.callbacks.pruning import Pruning
 from starter.callbacks.seeding import SeedEachBatch, seed_everything
 from starter.checkpoints import WholeCheckpoints, epochs_done, metrics_measured
 from starter.failures import explained_failures
 from starter.models.classifier import Classifier
 from starter.record import plain_metrics
+from starter.words import one_of_many
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lightning import Callback, Trainer
     from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import Logger
@@ -39,6 +45,8 @@ class Result:
 
     metrics: dict[str, float | None]
     checkpoint: str | None
+    pruned: bool = False
+    """Whether it is a trial that its search gave up before all epochs were over."""
 
 
 def fit(config: DictConfig) -> Result:
@@ -54,14 +62,15 @@ def fit(config: DictConfig) -> Result:
     run_dir = Path(HydraConfig.get().runtime.output_dir)
     quieten()
     seed_everything(config.seed)
-    with explained_failures(config.data.batch_size):
+    with one_of_many(), _parting(), explained_failures(config.data.batch_size):
         data: ClassifiedData = build(config.data)
         data.prepare_data()
         data.setup()
         if config.ckpt_path:
             data.first_epoch = epochs_done(Path(config.ckpt_path))
         module = Classifier(portable(config), data.classes, data.encoder.describe())
-        trainer = make_trainer(config)
+        pruning = Pruning(config.metric, config.trial)
+        trainer = make_trainer(config, pruning)
         trainer.fit(module, datamodule=data, ckpt_path=config.ckpt_path, weights_only=True)
         # A run that was ended after its last epoch has nothing left to measure but the test.
         before = metrics_measured(Path(config.ckpt_path)) if config.ckpt_path else {}
@@ -70,15 +79,15 @@ def fit(config: DictConfig) -> Result:
         best = keeper.best_model_path if keeper is not None else ""
         if keeper is not None and keeper.best_model_score is not None:
             metrics[f"best/{config.metric}"] = keeper.best_model_score
-        if config.test:
+        if config.test and not pruning.pruned:
             trainer.test(
                 module, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True
             )
             metrics.update(trainer.callback_metrics)
     close_loggers()
-    _log.info("done  %s", metrics_line(metrics))
+    _log.info("%s  %s", "pruned" if pruning.pruned else "done", metrics_line(metrics))
     _log.info("in %s", run_dir)
-    return Result(plain_metrics(metrics), _within(best, run_dir))
+    return Result(plain_metrics(metrics), _within(best, run_dir), pruning.pruned)
 
 
 def measure(config: DictConfig, module: Classifier, data: ClassifiedData) -> dict[str, Any]:
@@ -91,9 +100,9 @@ def measure(config: DictConfig, module: Classifier, data: ClassifiedData) -> dic
     return dict(trainer.callback_metrics)
 
 
-def make_trainer(config: DictConfig) -> Trainer:
-    """Return Lightning's trainer with the callbacks and loggers of a configuration."""
-    callbacks: list[Callback] = [SeedEachBatch(config.seed)]
+def make_trainer(config: DictConfig, *more: Callback) -> Trainer:
+    """Return Lightning's trainer with the callbacks and loggers of a configuration, and more."""
+    callbacks: list[Callback] = [SeedEachBatch(config.seed), *more]
     callbacks += [build(each) for each in (config.callbacks or {}).values()]
     loggers: list[Logger] = [build(each) for each in (config.logger or {}).values()]
     for logger in loggers:
@@ -128,6 +137,16 @@ def quieten() -> None:
         "There is a wandb run already in progress",
     ):
         warnings.filterwarnings("ignore", expected)
+
+
+@contextmanager
+def _parting() -> Iterator[None]:
+    """Let the processes of a distributed run part at its end: the next of many has others."""
+    try:
+        yield
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def _keeper_of_the_best(trainer: Trainer) -> ModelCheckpoint | None:

@@ -179,6 +179,13 @@ def test_many_runs_by_list_and_glob(desk: Desk) -> None:
         for loss in ("ArcFace", "CrossEntropy")
     }
     assert {each["status"] for each in records} == {"complete"}
+    ended = desk.run("sweep", "sweep", "--json")
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    assert told["counts"] == {"complete": 4, "pruned": 0, "failed": 0}
+    assert all({"experiment", "loss"} == set(trial["params"]) for trial in told["trials"])
+    best = max(record["metrics"]["best/val/accuracy"] for record in records)
+    assert told["best"]["value"] == best
 
 
 def test_two_processes_train_together(desk: Desk) -> None:

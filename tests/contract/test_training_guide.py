@@ -17,6 +17,7 @@ _SMALL = {
     "evaluate": [],
     "infer": [],
     "rerun": [],
+    "sweep": [],
 }
 
 
@@ -29,6 +30,7 @@ def test_every_command_of_the_guide(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     commands = _commands()
     assert len(commands) > 12
+    searches = 0
     for command in commands:
         name, *words = shlex.split(command)
         first = sorted(desk.folder.glob("runs/cats_dogs/*"))[:1]
@@ -36,6 +38,8 @@ def test_every_command_of_the_guide(tmp_path: Path) -> None:
         asked = {"--help", "--cfg"} & set(words)
         if name == "rerun":
             words += ["--to", "runs/again"]
+        elif name == "sweep":
+            pass
         elif not asked and not any("resume=" in word for word in words):
             small = [] if "loss.margn=0.3" in words else _SMALL[name]
             epochs = any("max_epochs" in word for word in words)
@@ -43,6 +47,9 @@ def test_every_command_of_the_guide(tmp_path: Path) -> None:
             words += ["trainer.max_epochs=1"] if name == "train" and not epochs else []
         if name == "train" and "logger=" not in command and not asked:
             words += ["logger=csv"]
+        if "hparams_search=" in command:
+            searches += 1
+            words += [f"hydra.sweeper.n_trials={min(searches, 2)}", "test=false"]
         ended = desk.run(name, *words)
         expected = 2 if "margn" in command else 0
         assert ended.code == expected, f"{command}\n{ended.out}{ended.err}"

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from ray.exceptions import RayError, RayTaskError
 
 from starter.errors import StarterError, TrainingError
-from starter.record import declare_killed
+from starter.record import began_at, declare_killed
 from starter.trials.connecting import connect, require_room
 from starter.trials.running import Job, Surroundings, run_trial
 
@@ -112,8 +112,8 @@ def _composed(
         composed.hydra.job.num = number
     state = Singleton.get_state()
     HydraConfig.instance().set_config(composed)  # `${hydra:...}` may stand in the folder's name
-    folder = Path(str(composed.hydra.sweep.dir)) / str(composed.hydra.sweep.subdir)
-    return Job(context, task, composed, state, str(folder.absolute()))
+    run_dir = Path(str(composed.hydra.sweep.dir)).absolute() / str(composed.hydra.sweep.subdir)
+    return Job(context, task, composed, state, str(run_dir), began_at(run_dir))
 
 
 def _as_they_end(trials: Sequence[_Trial]) -> Iterable[_Trial]:

@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from omegaconf import DictConfig, open_dict
 
 from starter.errors import StarterError
-from starter.record import declare_killed
+from starter.record import began_at, declare_killed
 from starter.resuming import LAST
 
 if TYPE_CHECKING:
@@ -46,13 +46,17 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Job:
-    """A trial, as Hydra composed it, and the folder of its run."""
+    """A trial, as Hydra composed it.
+
+    ``run_dir`` is the folder of its run, ``before`` when a run began that stood there already.
+    """
 
     context: HydraContext
     task: TaskFunction
     config: DictConfig
     singletons: dict[Any, Any]
     run_dir: str
+    before: str | None
 
 
 def run_trial(job: Job, surroundings: Surroundings) -> tuple[JobReturn, str]:
@@ -87,9 +91,12 @@ def run_trial(job: Job, surroundings: Surroundings) -> tuple[JobReturn, str]:
 
 
 def _go_on(job: Job) -> None:
-    """Go on from the last epoch, where Ray runs a trial again."""
+    """Go on from the last epoch, where Ray runs a trial again whose process was lost."""
     run_dir = Path(job.run_dir)
-    if declare_killed(run_dir) and (run_dir / LAST).is_file():
+    if began_at(run_dir) == job.before:
+        return
+    declare_killed(run_dir)
+    if (run_dir / LAST).is_file():
         with open_dict(job.config):
             job.config.ckpt_path = str(run_dir / LAST)
 

@@ -32,6 +32,33 @@ const SEEN = {
     });
   },
 
+  // What the page of a search says first, which plots are to be seen, its rows, and what it fetched.
+  async search(page) {
+    const fetched = [];
+    const errors = [];
+    page.on("request", (request) => fetched.push(request.url()));
+    page.on("pageerror", (error) => errors.push(String(error)));
+    await page.reload();
+    const plots = {};
+    for (const section of await page.locator("section:has(.js-plotly-plot)").all()) {
+      const drawn = section.locator(".trace, .parcoords .y-axis").first();
+      await drawn.waitFor({ state: "attached" });
+      const box = await section.locator(".main-svg").first().boundingBox();
+      plots[(await section.locator("h2").textContent()).trim()] = box.height > 100;
+    }
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    return JSON.stringify({
+      heading: (await page.locator("h1").textContent()).trim(),
+      top: (await page.locator("h1").boundingBox()).y,
+      plots,
+      rows: await page.locator("tbody tr").count(),
+      link: await page.locator("tbody tr a").first().evaluate((link) => link.href),
+      overflows: width > page.viewportSize().width,
+      fetched: fetched.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")),
+      errors,
+    });
+  },
+
   // SnakeViz: waits for the chart, and returns the row of a function in the table below it.
   async calls(page, { name }) {
     await page.locator("#chart svg path, #chart svg rect").first().waitFor();
