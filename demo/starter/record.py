@@ -129,6 +129,27 @@ def read_record(run_dir: Path) -> dict[str, Any]:
     return record
 
 
+def began_at(run_dir: Path) -> str | None:
+    """Return when the run in a folder began, by which its attempts differ; none, if it has not."""
+    path = run_dir / RECORD
+    if not path.is_file():
+        return None
+    return str(json.loads(path.read_text(encoding="utf-8"))["started"])
+
+
+def declare_killed(run_dir: Path) -> None:
+    """Write down that a run which says `running` is over: its process is known to be gone.
+
+    For a process of another machine, which cannot be asked from here.
+    """
+    path = run_dir / RECORD
+    if not path.is_file():
+        return
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["status"] == RUNNING:
+        write_json(path, {**record, "status": KILLED})
+
+
 def newest_checkpoint(runs_dir: Path, builds: str = "") -> Path:
     """Return the best checkpoint of the newest complete run.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -38,7 +38,7 @@ def one_of_many() -> Iterator[None]:
     Lightning starts the other processes of a distributed run with this one's command line, which
     is that of all the runs, and leaves in the environment that they are there.
     """
-    settings = HydraConfig.get()
+    settings: Any = HydraConfig.get()
     if settings.mode != RunMode.MULTIRUN:
         yield
         return

@@ -6,22 +6,24 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import optuna
 from optuna import visualization
 from optuna.importance import MeanDecreaseImpurityImportanceEvaluator
 
-from starter.record import COMPLETE, PRUNED, write_text
+from starter.record import COMPLETE, write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from starter.search.summary import Summary
 
 _TEMPLATE = Path(__file__).with_name("page.html.jinja")
 _INK, _LINE = "#7d8796", "rgba(125, 135, 150, 0.25)"
 """Between light and dark: the page follows the reader's choice, a plot cannot."""
+
+_LINES = "Parallel coordinates"
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,13 @@ def told(value: object) -> str:
 def _plots(summary: Summary) -> Iterator[Plot]:
     study, metric = summary.study, summary.metric
     counts = summary.counts
-    complete = counts[COMPLETE]
-    none = "" if complete else "No trial is complete yet."
+    none = "" if counts[COMPLETE] else "No trial is complete yet."
     yield _plot(
         "History",
         f"{metric} of each trial that was completed, and the best until then.",
         none,
         lambda: visualization.plot_optimization_history(study, target_name=metric),
+        x={"title": "trial", **_whole(len(summary.rows))},
     )
     alike = len({row.value for row in summary.rows if row.status == COMPLETE}) < 2
     yield _plot(
@@ -84,24 +86,42 @@ def _plots(summary: Summary) -> Iterator[Plot]:
         lambda: visualization.plot_param_importances(
             study, evaluator=MeanDecreaseImpurityImportanceEvaluator(seed=0), target_name=metric
         ),
+        y={"title": ""},
     )
     yield _plot(
-        "Parallel coordinates",
+        _LINES,
         f"A line for each trial, through its values to its {metric}. Drag along an axis to see "
         "only the lines that pass there.",
         none,
         lambda: visualization.plot_parallel_coordinate(study, target_name=metric),
     )
-    if counts[PRUNED] or any((row.epochs or 0) > 1 for row in summary.rows):
+    epochs = max((row.epochs or 0 for row in summary.rows), default=0)
+    if epochs > 1:
         yield _plot(
             "Epochs",
             f"{metric} after each epoch; a line that ends early was pruned.",
             "",
             lambda: visualization.plot_intermediate_values(study),
+            x={"title": "epoch, counted from 0", **_whole(epochs)},
+            y={"title": metric},
         )
 
 
-def _plot(title: str, about: str, missing: str, draw: Any) -> Plot:  # noqa: ANN401  of a Plotly figure
+def _whole(count: int) -> dict[str, Any]:
+    """Return an axis's ticks at whole numbers; of many, it chooses such by itself."""
+    return {"dtick": 1} if count <= 20 else {}
+
+
+def _plot(
+    title: str,
+    about: str,
+    missing: str,
+    draw: Callable[[], Any],
+    *,
+    x: Mapping[str, Any] | None = None,
+    y: Mapping[str, Any] | None = None,
+) -> Plot:
+    """Return one of Optuna's plots (a figure of Plotly's) in the page's style."""
     if missing:
         return Plot(title, about, missing=missing)
     with warnings.catch_warnings():
@@ -111,14 +131,12 @@ def _plot(title: str, about: str, missing: str, draw: Any) -> Plot:  # noqa: ANN
         title=None, template="none", height=380, autosize=True, showlegend=title == "History",
         paper_bgcolor="rgba(0, 0, 0, 0)", plot_bgcolor="rgba(0, 0, 0, 0)",
         font={"color": _INK, "family": "system-ui, sans-serif", "size": 13},
-        margin={"l": 70, "r": 50, "t": 60, "b": 60},
+        margin={"l": 70, "r": 50, "t": 60 if title == _LINES else 20, "b": 60},
     )  # fmt: skip
-    figure.update_xaxes(gridcolor=_LINE, zerolinecolor=_LINE, automargin=True)
-    if title == "Epochs":
-        figure.update_xaxes(title="epoch, counted from 0")
+    figure.update_xaxes(gridcolor=_LINE, zerolinecolor=_LINE, automargin=True, **(x or {}))
+    figure.update_yaxes(gridcolor=_LINE, zerolinecolor=_LINE, automargin=True, **(y or {}))
     # As Optuna sets them, long names are cut off below the axes.
     figure.update_traces(selector={"type": "parcoords"}, labelangle=0, labelside="top")
-    figure.update_yaxes(gridcolor=_LINE, zerolinecolor=_LINE, automargin=True)
     html = figure.to_html(
         full_html=False,
         include_plotlyjs=False,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -17,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starter.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
@@ -27,6 +28,7 @@ ABOUT = "search"
 """The study's attribute that says what was searched: metric, space, words."""
 WHY = "fail_reason"
 """A trial's attribute that says why it failed; Optuna's own."""
+_log = logging.getLogger(__name__)
 _PATIENCE_S = 60
 """How long a writer waits for the others that write into the same SQLite file."""
 _BEGIN = "`train hparams_search=...` makes one."
@@ -63,7 +65,7 @@ def open_storage(url: str, *, make: bool) -> RDBStorage:
     Raises:
         ConfigError: It cannot be opened or made, or there is none and none is to be made.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(logging.WARNING)
     with explained(url):
         address = make_url(url)
         if address.get_backend_name() != "sqlite" or not address.database:
@@ -150,6 +152,25 @@ def misfit(name: str, what: str) -> ConfigError:
         f"The study {name!r} is another search: {what}.",
         hint="Search as before, or begin another study: hydra.sweeper.study_name=NAME",
     )
+
+
+def require_same(name: str, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
+    """Check that the trials of a study compare with those to come.
+
+    Raises:
+        ConfigError: What is searched has changed.
+    """
+    if before is None:
+        raise misfit(name, "no search of this project began it")
+    if before["metric"] != now["metric"]:
+        raise misfit(name, f"metric was {before['metric']}, and is {now['metric']}")
+    was, becomes = before["space"], now["space"]
+    changed = sorted(key for key in {*was, *becomes} if was.get(key) != becomes.get(key))
+    if changed:
+        raise misfit(name, f"{', '.join(changed)} had other values to search")
+    for word in sorted({*before["words"]} ^ {*now["words"]}):
+        began = "was, and is no more" if word in before["words"] else "was not, and is now"
+        _log.warning("the earlier trials may not compare: %s %s", word, began)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,7 @@ def _of_records(folder: Path, runs: Sequence[Path]) -> Summary:
         name: CategoricalDistribution(sorted({each.get(name, "") for each in words}))
         for name in varied
     }
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(logging.WARNING)
     study = optuna.create_study(study_name=folder.name, direction="maximize")
     rows = []
     metric = str(records[0]["config"].get("metric", "value"))

@@ -30,9 +30,12 @@ from starter.resuming import LAST
 from starter.search import study as studies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from hydra.core.utils import JobReturn
+    from hydra.plugins.launcher import Launcher
+    from hydra.types import HydraContext, TaskFunction
+    from omegaconf import DictConfig
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.study import Study
@@ -62,6 +65,15 @@ class StudySweep(OptunaSweeperImpl):
         super().__init__(search_space=None, **settings)
         self._space: dict[str, BaseDistribution] = {}
         self._fixed: dict[str, Any] = {}
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Take Hydra's configuration, and make the launcher that it names."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self._metric = str(config.metric)
+        self._seed = int(config.seed)
+        self._launcher = cast("Launcher", self.launcher)
 
     def sweep(self, arguments: list[str]) -> None:
         """Run the trials that the study still lacks.
@@ -100,13 +112,13 @@ class StudySweep(OptunaSweeperImpl):
         """Open the study, or begin it, and see that it is the search of before."""
         study = studies.begin(str(self.storage), str(self.study_name), self.direction)
         about = {
-            "metric": str(self.config.metric),
+            "metric": self._metric,
             "space": {key: distribution_to_json(self._space[key]) for key in sorted(self._space)},
             "words": sorted(f"{key}={value}" for key, value in self._fixed.items()),
         }
         before = study.user_attrs.get(studies.ABOUT)
         if any(trial.state.is_finished() for trial in study.trials):
-            _require_same(str(self.study_name), before, about)
+            studies.require_same(str(self.study_name), before, about)
         elif study.trials and before != about:
             # Its first trial met a mistake in the command, which is mended now.
             study = studies.begin_anew(study, str(self.storage), self.direction)
@@ -132,12 +144,12 @@ class StudySweep(OptunaSweeperImpl):
         left = [each for each in left if not self._settled(study, each, folder)]
         done = len(study.trials) - len(left)
         # What a killed search left behind, first; these have their numbers and parameters already.
-        numbers: list[int | None] = [each.number for each in left][: self.n_jobs]
+        numbers: list[int | None] = [*(each.number for each in left[: self.n_jobs])]
         numbers += [None] * max(0, min(self.n_jobs, self.n_trials - done) - len(numbers))
         if not numbers:
             return False
         jobs = [self._job(study, number, folder) for number in numbers]
-        returns = self.launcher.launch([words for _, words in jobs], initial_job_idx=self.job_idx)
+        returns = self._launcher.launch([words for _, words in jobs], initial_job_idx=self.job_idx)
         self.job_idx += len(jobs)
         study = self._load()
         for (number, _), job in zip(jobs, returns):
@@ -168,7 +180,7 @@ class StudySweep(OptunaSweeperImpl):
         """Return the sampler for a trial."""
         settings = self.sampler.copy()
         if "seed" in settings:
-            seed = self.config.seed if settings.seed is None else settings.seed
+            seed = self._seed if settings.seed is None else settings.seed
             settings.seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
         sampler = instantiate(settings)
         if isinstance(sampler, functools.partial):
@@ -202,7 +214,7 @@ class StudySweep(OptunaSweeperImpl):
                 hint="Wait for its end, then search again. If it is gone, remove the folder.",
             )
         if record["status"] == COMPLETE:
-            value = value_of(record["metrics"], str(self.config.metric))
+            value = value_of(record["metrics"], self._metric)
             self._note(study, trial.number, TrialState.COMPLETE, value)
         elif record["status"] == PRUNED:
             self._note(study, trial.number, TrialState.PRUNED)
@@ -264,7 +276,7 @@ class StudySweep(OptunaSweeperImpl):
             if "Study.stop" not in str(error):
                 raise
         counts = _counted(study.trials)
-        words = reason or ("" if value is None else f"{self.config.metric} {value:.4f}")
+        words = reason or ("" if value is None else f"{self._metric} {value:.4f}")
         if counts["complete"]:
             words += f"  best {study.best_value:.4f} of trial {study.best_trial.number}"
         done = f"{sum(counts.values())}/{self.n_trials}"
@@ -286,9 +298,7 @@ class StudySweep(OptunaSweeperImpl):
         best = study.best_trial
         found = {"name": "optuna", "best_params": best.params, "best_value": best.value}
         OmegaConf.save(OmegaConf.create(found), folder / RESULTS)
-        _log.info(
-            "best  trial %s  %s %.4f  %s", best.number, self.config.metric, best.value, best.params
-        )
+        _log.info("best  trial %s  %s %.4f  %s", best.number, self._metric, best.value, best.params)
         _log.info("`sweep %s` shows all", folder)
 
 
@@ -299,22 +309,3 @@ def _counted(trials: Sequence[FrozenTrial]) -> dict[str, int]:
     """Return how many trials ended in each way."""
     states = [each.state for each in trials]
     return {state.name.lower(): states.count(state) for state in _WORDS}
-
-
-def _require_same(name: str, before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
-    """Check that the trials of a study compare with those to come.
-
-    Raises:
-        ConfigError: What is searched has changed.
-    """
-    if before is None:
-        raise studies.misfit(name, "no search of this project began it")
-    if before["metric"] != now["metric"]:
-        raise studies.misfit(name, f"metric was {before['metric']}, and is {now['metric']}")
-    was, becomes = before["space"], now["space"]
-    changed = sorted(key for key in {*was, *becomes} if was.get(key) != becomes.get(key))
-    if changed:
-        raise studies.misfit(name, f"{', '.join(changed)} had other values to search")
-    for word in sorted({*before["words"]} ^ {*now["words"]}):
-        began = "was, and is no more" if word in before["words"] else "was not, and is now"
-        _log.warning("the earlier trials may not compare: %s %s", word, began)

@@ -39,10 +39,9 @@ const SEEN = {
     page.on("request", (request) => fetched.push(request.url()));
     page.on("pageerror", (error) => errors.push(String(error)));
     await page.reload();
-    await page.locator(".parcoords .y-axis, .parcoords .axis").first().waitFor();
     const plots = {};
     for (const section of await page.locator("section:has(.js-plotly-plot)").all()) {
-      const drawn = section.locator(".main-svg .trace, .parcoords-line-layers canvas").first();
+      const drawn = section.locator(".trace, .parcoords .y-axis").first();
       await drawn.waitFor({ state: "attached" });
       const box = await section.locator(".main-svg").first().boundingBox();
       plots[(await section.locator("h2").textContent()).trim()] = box.height > 100;
