@@ -182,6 +182,21 @@ class SGD(Optimizer):
     momentum: float = ranged(0.9, at_least=0, below=1)
 
 
+# validation -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Validation:
+    """What `validate-data` asks of the data; a `report` is a folder that it writes to."""
+
+    smallest: int = ranged(16, at_least=1, at_most=65536)
+    largest: int = ranged(8192, at_least=1, at_most=65536)
+    contrast: int = ranged(4, at_least=0, at_most=255)
+    longest: int = ranged(200, at_least=1)
+    imbalance: float = ranged(10, at_least=1)
+    report: Optional[str] = None
+
+
 # trainer and the whole ------------------------------------------------------------------------
 
 
@@ -224,6 +239,7 @@ class Train(Command):
     logger: Any = None
     callbacks: Any = None
     experiment: Dict[str, Any] = field(default_factory=dict)
+    validation: Validation = field(default_factory=Validation)
 
 
 @dataclass
@@ -313,12 +329,22 @@ def typed(group: str, plain: DictConfig) -> DictConfig:
         ConfigError: No option of the group builds that, or a value has the wrong type.
     """
     target = plain.get("_target_")
+    refused: ConfigError | None = None
     for option in OPTIONS[group].values():
-        if option._target_ == target:  # type: ignore[attr-defined]  # every option has it
-            try:
-                return DictConfig(OmegaConf.merge(OmegaConf.structured(option), plain))
-            except OmegaConfBaseException as error:
-                raise ConfigError(f"{group}: {str(error).splitlines()[0]}.") from error
+        if option._target_ != target:  # type: ignore[attr-defined]  # every option has it
+            continue
+        try:
+            config = DictConfig(OmegaConf.merge(OmegaConf.structured(option), plain))
+            check_ranges(DictConfig({group: config}))
+        except OmegaConfBaseException as error:
+            refused = refused or ConfigError(f"{group}: {str(error).splitlines()[0]}.")
+        except ConfigError as error:
+            # Several options may build the same, with other ranges.
+            refused = refused or error
+        else:
+            return config
+    if refused is not None:
+        raise refused
     raise ConfigError(f"{group}._target_ is {target!r}, which no option of {group} has.")
 
 
