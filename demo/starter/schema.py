@@ -10,7 +10,7 @@ a YAML file beside the others that starts from one (`defaults: [focal]`).
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Dict, Optional
 
 from hydra.core.config_store import ConfigStore
@@ -296,12 +296,13 @@ def register() -> None:
         store.store(name=f"{name}_schema", node=command, provider="starter.schema")
 
 
-def check(config: DictConfig, command: str) -> None:
+def check(config: DictConfig, command: str, *, lightning: bool = True) -> None:
     """Check a composed configuration: nothing missing, all in range, all arguments known.
 
     Args:
         config: The configuration.
         command: Whose it is.
+        lightning: Whether to load Lightning, and ask it for its trainer's arguments.
 
     Raises:
         ConfigError: Something is not as it must be; the message names the key.
@@ -314,12 +315,29 @@ def check(config: DictConfig, command: str) -> None:
             hint=(f"Did you mean {near}? " if near else "")
             + f"A value of your own goes below experiment: +experiment.{key}=...",
         )
+    _require_fields(config, "")
     check_ranges(config)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError(f"{', '.join(missing)} has no value.", hint=f"Give one: {missing[0]}=...")
     if "trainer" in config and config.trainer is not None:
-        _check_trainer(config.trainer)
+        _check_trainer(config.trainer, lightning=lightning)
+
+
+def _require_fields(node: DictConfig, path: str) -> None:
+    """Check that no option has a key that its dataclass has not: `+` and `++` would add any."""
+    kind = OmegaConf.get_type(node)
+    known = [each.name for each in fields(kind)] if is_dataclass(kind) else None
+    for name in map(str, node):
+        if known is not None and name not in known:
+            near = nearest(name, known)
+            raise ConfigError(
+                f"{path}{name}: there is no such key.",
+                hint=f"Did you mean {path}{near}?" if near else f"There are: {', '.join(known)}.",
+            )
+        below = node._get_node(name)  # noqa: SLF001  the public way would resolve it
+        if isinstance(below, DictConfig) and not below._is_none():  # noqa: SLF001
+            _require_fields(below, f"{path}{name}.")
 
 
 def typed(group: str, plain: DictConfig) -> DictConfig:
@@ -348,7 +366,7 @@ def typed(group: str, plain: DictConfig) -> DictConfig:
     raise ConfigError(f"{group}._target_ is {target!r}, which no option of {group} has.")
 
 
-def _check_trainer(trainer: DictConfig) -> None:
+def _check_trainer(trainer: DictConfig, *, lightning: bool) -> None:
     """Check the trainer's arguments: those with a range here, the others by Lightning's names."""
     known = {each.name for each in fields(Trainer)}
     try:
@@ -360,7 +378,7 @@ def _check_trainer(trainer: DictConfig) -> None:
         raise ConfigError(f"trainer: {str(error).splitlines()[0]}.") from error
     check_ranges(DictConfig({"trainer": ours}))
     rest = {str(key) for key in trainer} - known - {"_target_"}
-    if not rest:
+    if not rest or not lightning:
         return
     from lightning import Trainer as LightningTrainer  # noqa: PLC0415  only when it is to train
 

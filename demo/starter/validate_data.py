@@ -34,7 +34,7 @@ def validate_data(config: DictConfig) -> None:
     Raises:
         DataError: Something is wrong with it.
     """
-    schema.check(config, "train")
+    schema.check(config, "train", lightning=False)
     read = _TABLES.get(config.data["_target_"])
     if read is None or config.data.get("hub_name"):
         raise ConfigError(
