@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(venv_backend=_IN_IMAGE)
 def tests(session: nox.Session) -> None:
-    """Run unit and contract tests."""
-    session.run("pytest", *session.posargs)
+    """Run all tests that need no engine, a file for each core at a time."""
+    several = ["--numprocesses", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile"]
+    session.run("pytest", *(session.posargs or several))
 
 
 @nox.session(venv_backend="venv")

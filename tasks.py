@@ -311,6 +311,38 @@ def _serve(
             web.open_browser(server)
 
 
+@task(
+    help={
+        "workers": "nodes beside the head; together they share this machine's CPUs",
+        "stop": "end it",
+        "json": JSON,
+        "yes": YES,
+    }
+)
+def ray(
+    _: Context, workers: int = 1, stop: bool = False, json: bool = False, yes: bool = False
+) -> None:
+    """Start a Ray cluster of containers on this machine: many trials at once.
+
+    Example: ./inv ray --workers 3
+    """
+    from scripts.console import cluster as view
+    from scripts.container import bringup, cluster
+
+    with exit_on_error():
+        cluster.require_sensible(workers)
+        settings, docker = bringup.connect(ROOT)
+        if stop:
+            with console.progress() as progress:
+                console.say(cluster.stop_cluster(settings, docker, progress))
+            return
+        if not json:
+            _bring_up(yes=yes)
+        with console.progress() as progress:
+            started = cluster.start_cluster(settings, docker, progress, workers=workers)
+        console.show_result(started, view.cluster_view, as_json=json)
+
+
 @task(help={"yes": YES})
 def engine(_: Context, yes: bool = False) -> None:
     """Install and start a container engine, if none answers.

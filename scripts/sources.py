@@ -16,8 +16,8 @@ FETCHED = ("__pycache__", "node_modules")
 """Directories that others write, beside hidden ones and virtual environments."""
 
 
-def find_sources(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """Return some Python files, and those below some directories.
+def find_sources(paths: Sequence[Path], suffixes: Sequence[str] = (".py",)) -> tuple[Path, ...]:
+    """Return some files, and those of some kinds, Python's if not said, below some directories.
 
     Hidden directories, virtual environments and what package managers fetch are left out.
 
@@ -26,7 +26,7 @@ def find_sources(paths: Sequence[Path]) -> tuple[Path, ...]:
     """
     found: dict[Path, None] = {}
     for path in (path.absolute() for path in paths):
-        files = [path] if path.is_file() else list(below(path))
+        files = [path] if path.is_file() else list(below(path, suffixes))
         if not files:
             what = "holds no Python file" if path.exists() else "does not exist"
             raise SettingsError(f"{path} {what}.", hint="Name a Python file or a directory.")
@@ -56,14 +56,14 @@ def listed_by_git(root: Path, *patterns: str) -> tuple[Path, ...]:
     return tuple(root / name for name in names if os.path.lexists(root / name))
 
 
-def below(directory: Path) -> Iterator[Path]:
+def below(directory: Path, suffixes: Sequence[str] = (".py",)) -> Iterator[Path]:
     """Return the Python files of a directory, in order; none if it is not there."""
     for path in sorted(directory.iterdir()) if directory.is_dir() else ():
         if path.is_dir():
             foreign = path.name.startswith(".") or path.name in FETCHED
             if not foreign and not path.is_symlink() and not (path / "pyvenv.cfg").exists():
-                yield from below(path)
-        elif path.suffix == ".py":
+                yield from below(path, suffixes)
+        elif path.suffix in suffixes:
             yield path
 
 

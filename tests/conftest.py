@@ -11,7 +11,7 @@ import shutil
 import socket
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -146,6 +146,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def tally(request: pytest.FixtureRequest) -> Tally:
     """Return what counts the faults that are tried; the counts are printed at the end."""
     return request.config.stash.setdefault(_TALLY, Tally())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what one of several processes counted (`pytest --numprocesses`) to the whole."""
+    counted = getattr(node, "workeroutput", {}).get("tally", {})
+    node.config.stash.setdefault(_TALLY, Tally()).add(counted)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand this process's counts to the one that started it, if there is one."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tally"] = session.config.stash.get(_TALLY, Tally()).as_plain()
 
 
 def pytest_terminal_summary(

@@ -1,4 +1,4 @@
-"""Where Hydra looks for plugins: the sweeper of `starter.search`, and nothing else.
+"""Where Hydra looks for plugins: the sweeper of `starter.search`.
 
 A namespace package: it has no `__init__.py`, as plugins that are installed are in it too. Hydra
 imports it for every command, so that Optuna is only imported when there is something to search.

@@ -24,6 +24,8 @@ def require_checkpoint(path: Path) -> None:
     """
     if not path.is_file():
         near = sorted(path.parent.glob("*.ckpt")) if path.parent.is_dir() else []
+        own = path / "checkpoints" / "best.ckpt"  # where a run's folder was named
+        near = [own] if own.is_file() else near
         raise ConfigError(
             f"ckpt_path={path}: there is no such file.",
             hint=f"Did you mean {near[0]}?" if near else "Runs keep theirs in RUN/checkpoints/.",

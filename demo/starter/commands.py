@@ -15,12 +15,20 @@ from typing import TYPE_CHECKING, Callable, NoReturn
 
 import hydra
 from hydra import compose, initialize_config_dir
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from starter import schema
 from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
+from starter.params import spelled_out
 from starter.ranges import nearest
 from starter.resuming import resumed
 from starter.words import searching
@@ -30,6 +38,13 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIGS = Path(__file__).resolve().parent / "configs"
+QUIET = (
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+)
+"""Words that keep Hydra from making a folder and a log for a command that is no run."""
 
 
 def run(name: str, task: Callable[[DictConfig], object]) -> None:
@@ -39,16 +54,34 @@ def run(name: str, task: Callable[[DictConfig], object]) -> None:
         name: The command, and the file of its configuration.
         task: What it does with a composed configuration.
     """
-    _register()
+    register()
     # Hydra hands errors on instead of printing them in its own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with exit_on_error():
-        sys.argv[1:] = resumed(searching(sys.argv[1:]))
+        sys.argv[1:] = spelled_out(resumed(searching(sys.argv[1:])))
         with _explained(name):
             if {"-h", "--help"} & set(sys.argv[1:]):
                 print(_help(name))
                 return
-            hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)(task)()
+            main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)
+            main(_told_by_us(name, task))()
+
+
+def _told_by_us(name: str, task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:
+    """Return a task whose errors are told before Hydra adds its own line; those of a sweep are its.
+
+    Args:
+        name: The command.
+        task: What it does with a composed configuration.
+    """
+
+    def told(config: DictConfig) -> object:
+        if HydraConfig.get().mode != RunMode.RUN:
+            return task(config)
+        with exit_on_error(), _explained(name):
+            return task(config)
+
+    return told
 
 
 def _help(name: str) -> str:
@@ -93,7 +126,8 @@ def _say(*lines: str) -> None:
     sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
-def _register() -> None:
+def register() -> None:
+    """Make options and resolvers known: what a configuration needs to be composed and read."""
     schema.register()
     OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT), replace=True)
     OmegaConf.register_new_resolver("is_terminal", sys.stderr.isatty, replace=True)
@@ -117,11 +151,18 @@ def _explained(name: str) -> Iterator[None]:
         raise ConfigError(
             f"{key}{str(error).splitlines()[0]}.", hint=f"`{name} --cfg job` shows all keys."
         ) from error
-    except HydraException as error:
+    except OverrideParseException as error:
+        reason = str(error.__context__ or error).splitlines()[0]
+        if "missing EQUAL" in reason:
+            raise ConfigError(
+                f"{error.override}: this is no KEY=VALUE.", hint=f"See `{name} --help`."
+            ) from error
         raise ConfigError(
-            str(error).splitlines()[0],
+            f"{error.override}: {reason}.",
             hint="A value with spaces, brackets or `=` is quoted twice: 'text=\"The cat sleeps.\"'",
         ) from error
+    except HydraException as error:
+        raise ConfigError(str(error).splitlines()[0]) from error
 
 
 def _unknown_option(error: MissingConfigException) -> ConfigError:
@@ -142,7 +183,12 @@ def _not_composed(name: str, error: ConfigCompositionException) -> ConfigError:
     told = str(error).splitlines()[0]
     cause = error.__cause__ or error.__context__
     reason = str(cause).splitlines()[0] if cause is not None else ""
+    if "Could not append" in told:
+        return ConfigError(told, hint="It is there already: without `+`, its value is changed.")
     unknown = re.search(r"Could not override '([^']+)'", told)
+    below = re.match(r"Key '([^']+)' not in", reason)
+    if unknown and below and unknown[1].rpartition(".")[2] != below[1]:
+        return _unknown_key(name, f"{unknown[1]}.{below[1]}")  # of several, as in loss={a: 1}
     if unknown and ("is not in struct" in reason or "not in" in reason or "No match" in str(error)):
         return _unknown_key(name, unknown[1])
     merged = re.search(r"Error merging override (\+*([^=]+)=.*)", told)

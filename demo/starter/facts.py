@@ -6,15 +6,15 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from starter.changes import observe_code
+
 PROJECT = Path(__file__).resolve().parents[1]
-DIFF = "git.diff"
 _PACKAGES = (
     "torch",
     "lightning",
@@ -24,68 +24,41 @@ _PACKAGES = (
     "numpy",
     "hydra-core",
 )
-_LARGEST_DIFF_BYTES = 20_000_000
 
 
-def observe(run_dir: Path, *, keep_diff: bool = True) -> dict[str, Any]:
-    """Return the facts; what differs from the commit goes into a file of the run's folder."""
+def observe(run_dir: Path, project: Path = PROJECT, *, keep_diff: bool = True) -> dict[str, Any]:
+    """Return the facts; what differs from the commit goes into a file of the run's folder.
+
+    Args:
+        run_dir: The run's folder.
+        project: Whose code and data are meant: this project, or a copy of it.
+        keep_diff: Whether the file is written.
+    """
     return {
-        "git": _git(run_dir, keep_diff=keep_diff),
-        "data": _tracked_data(),
-        "environment": _environment(),
+        "git": observe_code(project, run_dir, keep_diff=keep_diff),
+        "data": _tracked_data(project),
+        "environment": _environment(project),
         "hardware": _hardware(),
     }
 
 
-def _git(run_dir: Path, *, keep_diff: bool) -> dict[str, Any]:
-    """Return commit and branch, and whether files differ from it; without git, why not."""
-    try:
-        commit = _ask_git("rev-parse", "HEAD").strip()
-        diff = _ask_git("diff", "HEAD", "--binary")
-        status = _ask_git("status", "--porcelain", "--untracked-files=normal")
-        branch = _ask_git("rev-parse", "--abbrev-ref", "HEAD").strip()
-    except FileNotFoundError:
-        return {"commit": None, "reason": "git is not installed"}
-    except subprocess.CalledProcessError as error:
-        return {"commit": None, "reason": str(error.stderr).strip()[:500]}
-    except UnicodeDecodeError as error:
-        return {"commit": None, "reason": f"git's answer cannot be read: {error}"}
-    kept = bool(diff) and len(diff) <= _LARGEST_DIFF_BYTES
-    if kept and keep_diff:
-        (run_dir / DIFF).write_text(diff, encoding="utf-8")
-    return {
-        "commit": commit,
-        "branch": branch,
-        "changed": bool(diff),
-        "diff": DIFF if kept else None,
-        "diff_sha256": hashlib.sha256(diff.encode()).hexdigest() if diff else None,
-        "untracked": [line[3:] for line in status.splitlines() if line.startswith("??")],
-    }
-
-
-def _ask_git(*words: str) -> str:
-    return subprocess.run(
-        ["git", *words], cwd=PROJECT, check=True, capture_output=True, encoding="utf-8"
-    ).stdout
-
-
-def _tracked_data() -> dict[str, str]:
+def _tracked_data(project: Path) -> dict[str, str]:
     """Return the hash of each file or folder that DVC tracks here, by path."""
     hashes: dict[str, str] = {}
-    files = [*PROJECT.glob("*.dvc"), *PROJECT.glob("data/**/*.dvc"), *PROJECT.glob("dvc.lock")]
+    files = [*project.glob("*.dvc"), *project.glob("data/**/*.dvc"), *project.glob("dvc.lock")]
     for file in sorted(path for path in files if path.is_file()):
         tracked = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         stages = [tracked, *(tracked.get("stages") or {}).values()]
         for out in (out for stage in stages for out in stage.get("outs") or ()):
-            path = (file.parent / out["path"]).relative_to(PROJECT)
+            path = (file.parent / out["path"]).relative_to(project)
             hashes[str(path)] = str(out.get("md5") or out.get("etag") or "not committed")
     return hashes
 
 
-def _environment() -> dict[str, Any]:
+def _environment(project: Path) -> dict[str, Any]:
     """Return the image (as far as the container was told), the lock, and the versions in use."""
     lock = next(
-        (p / "environment.lock" for p in PROJECT.parents if (p / "environment.lock").is_file()),
+        (p / "environment.lock" for p in project.parents if (p / "environment.lock").is_file()),
         None,
     )
     return {

@@ -79,9 +79,9 @@ def check_ranges(config: DictConfig) -> None:
     if wrong:
         raise ConfigError(
             "\n      ".join(
-                f"{key} is {value!r}: it must be {limits}." for key, value, limits in wrong
+                f"{key} is {value!r}: it must be {limits}." for key, value, limits, _ in wrong
             ),
-            hint=f"For example {wrong[0][0]}={_example(wrong[0][2])}",
+            hint=f"For example {wrong[0][0]}={_example(*wrong[0][2:])}",
         )
 
 
@@ -91,10 +91,11 @@ def nearest(word: str, words: Iterable[str]) -> str:
     return matches[0] if matches else ""
 
 
-def _violations(node: DictConfig, path: str) -> Iterator[tuple[str, object, Range]]:
+def _violations(node: DictConfig, path: str) -> Iterator[tuple[str, object, Range, object]]:
+    """Yield the key and value of each that lies outside, with its range and default."""
     kind = OmegaConf.get_type(node)
-    limits = (
-        {each.name: each.metadata.get(_KEY) for each in dataclasses.fields(kind)}
+    known = (
+        {each.name: each for each in dataclasses.fields(kind)}
         if dataclasses.is_dataclass(kind)
         else {}
     )
@@ -109,14 +110,16 @@ def _violations(node: DictConfig, path: str) -> Iterator[tuple[str, object, Rang
                 f"{key} cannot be resolved: {str(error).splitlines()[0]}.",
                 hint="`--cfg job` shows the whole configuration.",
             ) from error
-        limit = limits.get(name)
+        limit = known[name].metadata.get(_KEY) if name in known else None
         if limit is not None and not limit.allows(value):
-            yield key, value, limit
+            yield key, value, limit, known[name].default
         if isinstance(value, DictConfig):
             yield from _violations(value, f"{key}.")
 
 
-def _example(limits: Range) -> str:
+def _example(limits: Range, default: object) -> str:
+    if isinstance(default, (int, float)) and limits.allows(default):
+        return f"{default:g}"
     if limits.one_of:
         return str(limits.one_of[0])
     for bound in (limits.at_least, limits.at_most):

@@ -25,6 +25,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from starter import facts
+from starter.changes import RECORD
 from starter.errors import ConfigError, StarterError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
-RECORD = "record.json"
 METRICS = "metrics.json"
 VERSION = 1
 
@@ -94,17 +94,11 @@ def recorded(config: DictConfig, kind: str) -> Iterator[Record]:
 
     try:
         yield record
-    except KeyboardInterrupt as error:
-        ended(INTERRUPTED, error)
-        raise
-    except SystemExit as error:
-        # Lightning turns Ctrl-C into an exit of its own.
-        ended(INTERRUPTED, error)
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
     except BaseException as error:
-        ended(FAILED, error)
+        interrupted = _came_of_ctrl_c(error)
+        ended(INTERRUPTED if interrupted or isinstance(error, SystemExit) else FAILED, error)
+        if interrupted and not isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
         raise
     ended(PRUNED if record.status == PRUNED else COMPLETE)
     if record.status == COMPLETE and _is_first_process():
@@ -127,6 +121,27 @@ def read_record(run_dir: Path) -> dict[str, Any]:
     if record["status"] == RUNNING and not _is_alive(record["process"]):
         record["status"] = KILLED
     return record
+
+
+def began_at(run_dir: Path) -> str | None:
+    """Return when the run in a folder began, by which its attempts differ; none, if it has not."""
+    path = run_dir / RECORD
+    if not path.is_file():
+        return None
+    return str(json.loads(path.read_text(encoding="utf-8"))["started"])
+
+
+def declare_killed(run_dir: Path) -> None:
+    """Write down that a run which says `running` is over: its process is known to be gone.
+
+    For a process of another machine, which cannot be asked from here.
+    """
+    path = run_dir / RECORD
+    if not path.is_file():
+        return
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record["status"] == RUNNING:
+        write_json(path, {**record, "status": KILLED})
 
 
 def newest_checkpoint(runs_dir: Path, builds: str = "") -> Path:
@@ -246,6 +261,17 @@ def _earlier(run_dir: Path) -> list[dict[str, Any]]:
 def _write(run_dir: Path, record: Record) -> None:
     if _is_first_process():
         write_json(run_dir / RECORD, asdict(record))
+
+
+def _came_of_ctrl_c(error: BaseException) -> bool:
+    """Tell whether an error came while Ctrl-C was seen to.
+
+    Lightning turns it into an exit of its own, and a library may fail at being broken off.
+    """
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
 
 
 def _is_first_process() -> bool:

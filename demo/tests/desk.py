@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
+
+import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 TINY = ("data.draw=96", "data.batch_size=16", "model.width=4", "trainer.max_epochs=2")
@@ -29,12 +33,13 @@ class Desk:
     """A folder to run commands in, with data and runs of its own."""
 
     folder: Path
+    project: Path = PROJECT
 
     def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
         """Start a command of bin/."""
         name, *arguments = words
         return subprocess.Popen(
-            [sys.executable, str(PROJECT / "bin" / name), *arguments],
+            [sys.executable, str(self.project / "bin" / name), *arguments],
             cwd=self.folder,
             env={**os.environ, "HF_HUB_OFFLINE": "1", **environ},
             stdout=subprocess.PIPE,
@@ -67,3 +72,14 @@ class Desk:
         """Return a run's record."""
         record: dict[str, Any] = json.loads((self.folder / run / "record.json").read_text())
         return record
+
+
+def await_seen(seen: Callable[[], bool], *, seconds: float = 300) -> None:
+    """Wait until something has come about; a file that is asked may still be missing."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with suppress(FileNotFoundError):
+            if seen():
+                return
+        time.sleep(0.02)
+    pytest.fail("it did not come to that")

@@ -33,6 +33,7 @@ def _train_on(desk: Desk, photos: Path, *words: str) -> Ended:
 def _failed(desk: Desk, ended: Ended, code: int, *told: str) -> None:
     assert ended.code == code, ended.err
     assert "Traceback" not in ended.err
+    assert "Error executing job" not in ended.err
     for words in told:
         assert words in ended.err, ended.err
     record = desk.record("run")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def _refused(ended: Ended, *told: str) -> None:
     assert ended.code == 2, ended.err
+    assert ended.err.startswith("ERROR ")
     assert "Traceback" not in ended.err
     for words in told:
         assert words in ended.err, ended.err
@@ -35,6 +36,9 @@ def _refused(ended: Ended, *told: str) -> None:
         ("optimizer.lr=abc", "optimizer.lr=abc: Value 'abc' of type 'str' could not be"),
         ("data.augment=7.5", "data.augment=7.5: Value '7.5'"),
         ("name=a b(c", "quoted twice"),
+        ("loss", "loss: this is no KEY=VALUE."),
+        ("loss={margn: 1}", "loss.margn: there is no such key"),
+        ("+trainer.max_epochs=1", "without `+`, its value is changed"),
         ("resume=/nowhere", "there is no run in /nowhere"),
     ],
 )
@@ -46,7 +50,13 @@ def test_what_does_not_compose_leaves_nothing(desk: Desk, word: str, told: str) 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("optimizer.lr=50",), ("optimizer.lr is 50.0: it must be > 0 and <= 10",)),
+        (
+            ("optimizer.lr=50",),
+            (
+                "optimizer.lr is 50.0: it must be > 0 and <= 10",
+                "HINT  For example optimizer.lr=0.0",
+            ),
+        ),
         (
             ("data.batch_size=0", "loss=arcface", "loss.margin=9"),
             ("data.batch_size is 0: it must be >= 1", "loss.margin is 9.0: it must be >= 0 and <"),
@@ -56,7 +66,7 @@ def test_what_does_not_compose_leaves_nothing(desk: Desk, word: str, told: str) 
             ("trainer.max_epoch: `lightning.Trainer` has no such", "Did you mean trainer.max_ep"),
         ),
         (("+trainer.gradient_clip_val=-1",), ("trainer.gradient_clip_val is -1.0",)),
-        (("trainer.max_epochs=few",), ("trainer", "few")),
+        (("trainer.max_epochs=few",), ("trainer.max_epochs: Value 'few'",)),
         (("+sed=3",), ("sed: `train` has no such key", "Did you mean seed?", "experiment.sed")),
         (("data=folder",), ("data.dir has no value", "data.dir=...")),
         (("model.width=${nothing}",), ("model.width cannot be resolved", "nothing")),
@@ -105,6 +115,10 @@ def test_infer_says_what_it_takes(desk: Desk, words: tuple[str, ...], told: str)
 
 def test_evaluate_refuses_what_is_no_checkpoint(desk: Desk, shared: Desk) -> None:
     whole = shared.folder / "runs/first/checkpoints/best.ckpt"
+    folder = shared.folder / "runs/first"
+    _refused(
+        desk.run("evaluate", *desk.places("run"), f"ckpt_path={folder}"), f"Did you mean {whole}?"
+    )
     half = desk.folder / "half.ckpt"
     half.write_bytes(whole.read_bytes()[:-1000])
     _refused(desk.run("evaluate", *desk.places("run"), f"ckpt_path={half}"), "not a whole one")
@@ -141,4 +155,4 @@ def test_values_from_a_checkpoint_get_their_ranges_back() -> None:
     with pytest.raises(ConfigError, match="batch_size is 0"):
         check_ranges(OmegaConf.create({"seed": 1, "data": schema.typed("data", plain)}))
     with pytest.raises(ConfigError, match="no option of data"):
-        schema.typed("data", OmegaConf.create({"_target_": "elsewhere.Data"}))
+        schema.typed("data", OmegaConf.create({"_target_": "starter.nowhere.Data"}))

@@ -12,7 +12,7 @@ import pytest
 
 from desk import PROJECT, Desk
 from starter import facts
-from starter.record import read_record, write_json
+from starter.record import _came_of_ctrl_c, read_record, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,16 +92,15 @@ def test_git_and_dvc_are_told_as_they_are(tmp_path: Path, monkeypatch: pytest.Mo
         identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
         subprocess.run(["git", *identity, *words], cwd=project, check=True, capture_output=True)
 
-    monkeypatch.setattr(facts, "PROJECT", project)
     monkeypatch.setenv("SLIPWAY_IMAGE_ID", "sha256:1234")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    assert facts.observe(run)["git"]["commit"] is None
+    assert facts.observe(run, project)["git"]["commit"] is None
     (project / "code.py").write_text("x = 1\n")
     (project / "data.dvc").write_text("outs:\n- md5: aa11.dir\n  path: data\n")
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "-m", "first")
-    clean = facts.observe(run)
+    clean = facts.observe(run, project)
     assert len(clean["git"]["commit"]) == 40
     assert clean["git"]["changed"] is False
     assert clean["data"] == {"data": "aa11.dir"}
@@ -109,12 +108,14 @@ def test_git_and_dvc_are_told_as_they_are(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (run / "git.diff").exists()
     (project / "code.py").write_text("x = 2\n")
     (project / "new.py").write_text("")
-    changed = facts.observe(run)
+    changed = facts.observe(run, project)
     assert changed["git"]["changed"] is True
     assert changed["git"]["untracked"] == ["new.py"]
     git("checkout", "code.py")
+    (project / "new.py").unlink()
     git("apply", str(run / "git.diff"))
     assert (project / "code.py").read_text() == "x = 2\n"
+    assert (project / "new.py").exists()
 
 
 def test_a_record_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -130,3 +131,16 @@ def test_a_record_of_a_process_that_is_gone_says_killed(shared: Desk, tmp_path: 
     record = {**shared.record("runs/first"), "status": "running"}
     write_json(tmp_path / "record.json", record)
     assert read_record(tmp_path)["status"] == "killed"
+
+
+def test_a_library_that_fails_as_it_is_broken_off_is_no_failure() -> None:
+    def draw() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AttributeError("eventson")  # as Matplotlib does
+
+    with pytest.raises(AttributeError) as raised:
+        draw()
+    assert _came_of_ctrl_c(raised.value)
+    assert not _came_of_ctrl_c(AttributeError("eventson"))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from desk import PROJECT, TINY, Desk
+from desk import PROJECT, TINY, Desk, await_seen
 
 
 def test_a_run_leaves_what_was_learnt_and_measured(shared: Desk) -> None:
@@ -91,7 +90,7 @@ def test_a_killed_run_goes_on_to_the_same_metrics(desk: Desk) -> None:
     process = desk.start("train", *TINY, *desk.places("runs/killed"), "logger=none", *words)
     checkpoint = desk.folder / "runs/killed/checkpoints/last.ckpt"
     log = desk.folder / "runs/killed/train.log"
-    _await(lambda: checkpoint.is_file() and "epoch 3/4" in log.read_text())
+    await_seen(lambda: checkpoint.is_file() and "epoch 3/4" in log.read_text())
     process.kill()
     process.communicate()
     assert desk.record("runs/killed")["status"] == "running"
@@ -113,7 +112,7 @@ def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
         "train", *TINY, *desk.places("runs/stopped"), "logger=none", "trainer.max_epochs=1000"
     )
     log = desk.folder / "runs/stopped/train.log"
-    _await(lambda: log.is_file() and "epoch 1/" in log.read_text())
+    await_seen(lambda: log.is_file() and "epoch 1/" in log.read_text())
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130
@@ -196,7 +195,7 @@ def test_two_processes_train_together(desk: Desk) -> None:
 
 
 def test_help_teaches_and_loads_nothing_slow(desk: Desk) -> None:
-    for name in ("train", "evaluate", "infer"):
+    for name in ("train", "evaluate", "infer", "validate-data"):
         ended = desk.run(name, "--help", PYTHONPROFILEIMPORTTIME="1")
         assert ended.code == 0
         assert "Begin with" in ended.out
@@ -213,16 +212,3 @@ def test_every_command_of_pyproject_is_in_bin() -> None:
     for name, entry in named.items():
         module = entry.strip('"').partition(":")[0]
         assert f"from {module} import main" in (PROJECT / "bin" / name).read_text()
-
-
-def _await(seen: object, *, seconds: float = 300) -> None:
-    assert callable(seen)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if seen():
-                return
-        except FileNotFoundError:
-            pass
-        time.sleep(0.02)
-    pytest.fail("it did not come to that")

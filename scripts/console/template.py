@@ -30,4 +30,5 @@ def project_view(project: NewProject, root: Path) -> RenderableType:
     steps = pairs()
     steps.add_row(f"./inv exec -- python -m pytest {place}/tests", "its own tests")
     steps.add_row(f"./inv exec -- {place}/bin/train", "its first training")
+    steps.add_row(f"cd {place} && bin/train", "the same, inside (`train` alone is that of demo/)")
     return Group(made, steps)

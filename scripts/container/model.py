@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 SERVICE = "dev"
 """The service of docker-compose.yml that a person works in."""
 OBJECT_STORE = "object-store"
-SERVICES_BESIDE = (OBJECT_STORE,)
+RAY_HEAD, RAY_WORKER = RAY_NODES = "ray-head", "ray-worker"
+"""A Ray cluster; there may be several of the second."""
+SERVICES_BESIDE = (OBJECT_STORE, *RAY_NODES)
 """The other services; their names are their host names inside."""
 PYTHON_VERSION = (3, 9)
 DEBIAN_BASE_IMAGE = "slipway-base:python3.9-bullseye"

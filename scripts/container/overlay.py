@@ -17,6 +17,7 @@ from scripts.container.model import (
     PLAN_LABEL,
     PORTS_LABEL,
     PROXIES_LABEL,
+    RAY_NODES,
     RELAYED,
     SERVICE,
     WANTED_LABEL,
@@ -141,6 +142,19 @@ def render_overlay(
         "  object-store:",
         "    build:",
         *_build_lines({"BASE_IMAGE": build_args["BASE_IMAGE"]}, network),
+        *_node_lines(
+            {
+                "image": image,
+                "user": f"{identity.uid}:{identity.gid}",
+                **({"group_add": [str(gid) for gid in groups]} if groups else {}),
+                "working_dir": workspace,
+                "environment": environment,
+                "shm_size": shm_size,
+                **({"dns": network.dns_servers} if network.dns_servers else {}),
+            },
+            volumes,
+            entrypoint=with_relays([], network.proxies.relayed, workspace),
+        ),
         *_network_lines(project, network),
     ]
     secrets: dict[str, object] = {
@@ -167,6 +181,18 @@ def _command_lines(network: NetworkPlan, workspace: str) -> list[str]:
         return []
     waiting = with_relays(["sleep", "infinity"], network.proxies.relayed, workspace)
     return [f"    command: {_text(waiting)}"]
+
+
+def _node_lines(
+    node: Mapping[str, object], volumes: Sequence[object], *, entrypoint: Sequence[str]
+) -> list[str]:
+    """Return the nodes of a Ray cluster: for what runs there, the same as the container itself.
+
+    But without its GPUs, which each node would take for its own, and without a port.
+    """
+    given = {**node, **({"entrypoint": entrypoint} if entrypoint else {})}
+    text = f'{_text(given)[:-1]}, "volumes": !override {_text(volumes)}}}'
+    return [f"  {name}: {text}" for name in RAY_NODES]
 
 
 def _network_lines(project: str, network: NetworkPlan) -> list[str]:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.environment.compare import compare
-from scripts.environment.imports import observe_imports, own_code
+from scripts.environment.imports import code_in, observe_imports, own_code
 from scripts.environment.installed import observe_installed
 from scripts.environment.requirements import DECLARED_IN, RequirementsReport, read_requirements
 from scripts.errors import SlipwayError
-from scripts.sources import find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +38,6 @@ def check_requirements(root: Path, paths: Sequence[str], progress: Progress) -> 
             hint=f"Restore it (`git checkout -- {DECLARED_IN}`).",
         ) from error
     requirements = read_requirements(declared)
-    sources = find_sources([Path(path) for path in paths]) if paths else own_code(root)
+    sources = code_in([Path(path) for path in paths]) if paths else own_code(root)
     imports = observe_imports(root, sources, progress)
     return compare(imports, requirements, observe_installed(), whole=not paths)

@@ -14,9 +14,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.environment.reading import SUFFIXES, as_python, says_targets
 from scripts.environment.requirements import Imported, Imports
 from scripts.errors import ToolMissing
-from scripts.sources import below, listed_by_git, shown, unread
+from scripts.sources import below, find_sources, listed_by_git, shown, unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,14 +32,25 @@ _CONFTEST = "conftest.py"
 
 
 def own_code(root: Path) -> tuple[Path, ...]:
-    """Return the Python files that git has or would take, but those that run elsewhere.
+    """Return code, notebooks and settings that git has or would take, but those that run elsewhere.
 
     So a project that was made beside the others is among them.
 
     Raises:
         ToolError: git cannot list them.
     """
-    return listed_by_git(root, "*.py", *(f":(exclude){path}" for path in ELSEWHERE))
+    elsewhere = (f":(exclude){path}" for path in ELSEWHERE)
+    listed = listed_by_git(root, *(f"*{suffix}" for suffix in SUFFIXES), *elsewhere)
+    return tuple(filter(says_targets, listed))
+
+
+def code_in(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the code, notebooks and settings among some paths and below them.
+
+    Raises:
+        SettingsError: A path does not exist, or holds none.
+    """
+    return tuple(filter(says_targets, find_sources(paths, SUFFIXES)))
 
 
 def observe_imports(root: Path, sources: Sequence[Path], progress: Progress) -> Imports:
@@ -101,15 +113,15 @@ def packages(sources: Iterable[Path]) -> frozenset[str]:
 
 def _ask(pipreqs: ModuleType, source: Path, alone: Path) -> list[str]:
     """Return what one file imports beside the standard library, as pipreqs sees it."""
-    link = alone / f"{_NAME}.py"
-    link.symlink_to(source)
+    asked = alone / f"{_NAME}.py"
+    asked.write_text(as_python(source), encoding="utf-8")
     before = logging.root.manager.disable
-    logging.disable()  # it would name the link
+    logging.disable()  # it would name that file
     try:
         modules: list[str] = pipreqs.get_all_imports(str(alone), encoding="utf-8")
     finally:
         logging.disable(before)
-        link.unlink()
+        asked.unlink()
     return modules
 
 
@@ -130,7 +142,8 @@ def _modules_of_tests(sources: Iterable[Path]) -> frozenset[str]:
     Which directories it names is not read. A test that takes a module from one that it does not
     name fails by itself.
     """
-    return frozenset(source.stem for source in sources if (source.parent / _CONFTEST).is_file())
+    code = (source for source in sources if source.suffix == ".py")
+    return frozenset(source.stem for source in code if (source.parent / _CONFTEST).is_file())
 
 
 def _is_test(source: Path, root: Path) -> bool:

@@ -26,7 +26,9 @@ SECRET_KEYS = (
     "HF_TOKEN",
 )
 """Handed to commands inside by value at run time; never written anywhere, never printed."""
-PASSED_KEYS = ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3")
+PASSED_KEYS = (
+    "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "RAY_ADDRESS",
+)  # fmt: skip
 """Handed to commands inside like the secrets, though they are none."""
 OWN_KEYS = (
     "BASE_IMAGE",

@@ -16,6 +16,8 @@ from scripts.process import run
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
     from scripts.process import Completed
 
 WHO = {
@@ -26,8 +28,17 @@ WHO = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_SYSTEM": "/dev/null",
 }
+"""Who commits, and that no configuration of this machine has a say."""
 LEGACY_TEXT = b"id,label\r\n1,cat\r\n2,dog\r\n"
 BIG_BYTES = 9 * 1024 * 1024
+
+
+def use_own_identity(patch: pytest.MonkeyPatch, dvc_state: Path | None = None) -> None:
+    """Let git, and DVC in this process, know :data:`WHO`; and DVC keep its state elsewhere."""
+    for name, value in WHO.items():
+        patch.setenv(name, value)
+    if dvc_state is not None:
+        patch.setenv("DVC_SITE_CACHE_DIR", str(dvc_state))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 from scripts.links.tracked import observe
-from tests.contract.dvc_projects import WHO, Project, make_project, md5
+from tests.contract.dvc_projects import Project, make_project, md5, use_own_identity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,7 @@ def isolate(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(directory / "site"))
     monkeypatch.setenv("HOME", str(directory / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(directory / "home" / ".config"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+    use_own_identity(monkeypatch)
 
 
 def make_checkout(

@@ -29,7 +29,6 @@ from scripts.links.registry import register, registered
 from scripts.migration import copy_objects, open_stores, plan_migration
 from tests.contract import s3_server
 from tests.contract.dvc_projects import (
-    WHO,
     Project,
     add_legacy,
     key_of,
@@ -49,11 +48,7 @@ PARTS = [b"part 0 of v1\n", b"part 1 of v1\n", b"part 2 of v1\n"]
 NEW_PART = b"part 0 of v2\n"
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 @pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.needs("s3"))])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from scripts.environment.drift import check_requirements
-from scripts.environment.imports import observe_imports, own_code
+from scripts.environment.imports import code_in, observe_imports, own_code
 from scripts.environment.installed import observe_installed
 from scripts.environment.requirements import Imports, Kind
 from scripts.errors import SettingsError, SlipwayError, ToolError
@@ -30,7 +31,7 @@ def write(root: Path, **files: str) -> None:
 
 
 def observe(root: Path) -> Imports:
-    return observe_imports(root, find_sources([root]), SilentProgress())
+    return observe_imports(root, code_in([root]), SilentProgress())
 
 
 def importing(root: Path) -> dict[str, tuple[str, ...]]:
@@ -88,6 +89,55 @@ def test_what_stands_beside_a_conftest_is_found_by_tests_alone(tmp_path: Path) -
         tool_py="import desk\n",
     )
     assert importing(tmp_path) == {"desk": ("tool.py",)}
+
+
+def test_what_hydra_builds_is_imported_by_yaml_dataclasses_and_dictionaries(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        mine__core_py="",
+        schema_py="class A:\n    _target_: str = 'torch.optim.SGD'\n    other: str = 'scipy.x'\n"
+        "B = {'_target_': 'sklearn.svm.SVC', 'x': dict(_target_='timm.create_model')}\n"
+        "class C:\n    _target_: str = '???'\n",
+    )
+    (tmp_path / "logger.yaml").write_text(
+        "# @package _global_\na:\n  - {_target_: wandb.Run, dir: '${x}'}\n"
+        "b: {_target_: collections.Counter}\nc: {_target_: mine.core.C}\nd: {_target_: '${e}.F'}\n"
+    )
+    (tmp_path / "ci.yml").write_text("script: !reference [a]\n")
+    assert importing(tmp_path) == {
+        "sklearn": ("schema.py",),
+        "timm": ("schema.py",),
+        "torch": ("schema.py",),
+        "wandb": ("logger.yaml",),
+    }
+    assert observe(tmp_path).files == 3
+
+
+def test_notebooks_are_read_without_what_only_ipython_understands(tmp_path: Path) -> None:
+    notebook(
+        tmp_path / "a.ipynb",
+        "%load_ext autoreload\nimport numpy as np\nnp.ones?\n!pip install x\nfiles = !ls",
+        "%%time\nimport pandas",
+        "%%bash\nimport nothing",
+        "if True:\n    %matplotlib inline\nawait np",
+        "build({'_target_': 'torch.nn.Linear'})",
+    )
+    assert importing(tmp_path) == {
+        "numpy": ("a.ipynb",), "pandas": ("a.ipynb",), "torch": ("a.ipynb",)
+    }  # fmt: skip
+    notebook(tmp_path / "b.ipynb", "import numpy", "x = (")
+    (tmp_path / "c.ipynb").write_text("{}")
+    (tmp_path / "d.yaml").write_text("_target_: [")
+    found = observe(tmp_path).unreadable
+    assert found["b.ipynb"].startswith("code cell 2, line 1: ")
+    assert found["c.ipynb"].startswith("no notebook")
+    assert found["d.yaml"].startswith("while parsing")
+
+
+def notebook(path: Path, *cells: str) -> None:
+    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    text = {"cell_type": "markdown", "source": ["import nothing"]}
+    path.write_text(json.dumps({"nbformat": 4, "metadata": {}, "cells": [text, *code]}))
 
 
 def test_a_file_that_is_no_python_is_named_and_the_others_are_read(

@@ -26,7 +26,7 @@ from scripts.migration import (
     verify,
 )
 from tests.contract import s3_server
-from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
+from tests.contract.dvc_projects import Project, key_of, make_project, md5, use_own_identity
 from tests.contract.s3_gate import gate
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+    use_own_identity(monkeypatch)
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ from tests.contract import s3_server
 from tests.contract.dvc_projects import (
     BIG_BYTES,
     LEGACY_TEXT,
-    WHO,
     Project,
     key_of,
     make_history,
     md5,
     snapshot,
+    use_own_identity,
     use_s3,
 )
 
@@ -79,9 +79,7 @@ copy_objects(plan_migration(stores), stores, jobs=1, progress=Stalling())
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
-        for name, value in WHO.items():
-            patch.setenv(name, value)
+        use_own_identity(patch, tmp_path_factory.mktemp("site"))
         make_history(directory / "project")
         yield directory
 

@@ -20,7 +20,7 @@ from scripts.migration import (
     with_healers,
 )
 from scripts.migration.model import LAYOUTS, Status
-from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5, snapshot
+from tests.contract.dvc_projects import Project, key_of, make_project, md5, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,7 @@ if TYPE_CHECKING:
 A, PART = b"a of v1\n", b"a part\n"
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 @pytest.fixture

@@ -14,17 +14,13 @@ from scripts.migration.history import read_history
 from scripts.migration.inventory import read_inventory
 from scripts.migration.outputs import FileVersion, Reader
 from scripts.progress import SilentProgress
-from tests.contract.dvc_projects import WHO, Project, make_project, md5
+from tests.contract.dvc_projects import Project, make_project, md5
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 def track(project: Project, path: str, content: str) -> None:

@@ -14,7 +14,7 @@ from scripts.migration.history import History, read_history
 from scripts.migration.inventory import Inventory, read_inventory
 from scripts.migration.outputs import Verdict
 from scripts.progress import SilentProgress
-from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
+from tests.contract.dvc_projects import Project, key_of, make_project, md5, use_own_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +28,7 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+    use_own_identity(monkeypatch)
 
 
 @pytest.fixture

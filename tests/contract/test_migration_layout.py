@@ -32,13 +32,13 @@ from scripts.migration.stores.memory import MemoryStore
 from tests.contract import s3_server
 from tests.contract.dvc_projects import (
     LEGACY_TEXT,
-    WHO,
     Project,
     add_legacy,
     key_of,
     make_project,
     md5,
     snapshot,
+    use_own_identity,
     use_s3,
 )
 
@@ -73,11 +73,7 @@ def unix(content: bytes) -> bytes:
     return content.replace(b"\r\n", b"\n")
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +81,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project as DVC 2 left it: files, directories, a pipeline, and an import."""
     directory = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
-        for name, value in WHO.items():
-            patch.setenv(name, value)
+        use_own_identity(patch, tmp_path_factory.mktemp("site"))
         fill(make_project(directory / "project"))
     return directory
 

@@ -25,7 +25,15 @@ from scripts.migration import (
 )
 from scripts.migration.model import Status
 from tests.contract import s3_server
-from tests.contract.dvc_projects import WHO, Project, key_of, make_history, md5, snapshot, use_s3
+from tests.contract.dvc_projects import (
+    Project,
+    key_of,
+    make_history,
+    md5,
+    snapshot,
+    use_own_identity,
+    use_s3,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +61,7 @@ NEEDED = 21
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
-        for name, value in WHO.items():
-            patch.setenv(name, value)
+        use_own_identity(patch, tmp_path_factory.mktemp("site"))
         make_history(directory / "project")
         yield directory
 

@@ -24,7 +24,15 @@ from scripts.migration import (
     verify_remote,
 )
 from tests.contract import s3_server
-from tests.contract.dvc_projects import WHO, Project, key_of, make_history, md5, snapshot, use_s3
+from tests.contract.dvc_projects import (
+    Project,
+    key_of,
+    make_history,
+    md5,
+    snapshot,
+    use_own_identity,
+    use_s3,
+)
 from tests.contract.s3_gate import gate
 
 if TYPE_CHECKING:
@@ -42,8 +50,7 @@ def bucket() -> Iterator[str]:
 
 @pytest.fixture
 def project(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+    use_own_identity(monkeypatch)
     project = make_history(tmp_path / "work" / "project")
     place = f"{bucket}/{uuid.uuid4().hex}"
     keys = s3_server.access_key(), s3_server.secret_key()

@@ -36,12 +36,12 @@ from scripts.migration.store import ReadOnly
 from scripts.migration.stores.memory import MemoryStore
 from tests.contract import s3_server
 from tests.contract.dvc_projects import (
-    WHO,
     Project,
     key_of,
     make_project,
     md5,
     snapshot,
+    use_own_identity,
     use_s3,
 )
 
@@ -65,11 +65,7 @@ RATES = ("1e-05", "0.5", "[1, yes]")
 """The last one is committed; the others are known to the run-cache alone."""
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +73,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a project and its remote stand that ran with each rate."""
     directory = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("site")))
-        for name, value in WHO.items():
-            patch.setenv(name, value)
+        use_own_identity(patch, tmp_path_factory.mktemp("site"))
         project = make_project(directory / "project")
         patch.chdir(project.root)  # DVC runs stages from here
         config = project.root / ".dvc" / "config"

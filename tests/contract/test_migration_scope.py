@@ -12,17 +12,13 @@ from scripts.migration.inventory import read_inventory
 from scripts.migration.model import Status
 from scripts.migration.scope import Scope, list_commits, read_scope
 from scripts.progress import SilentProgress
-from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
+from tests.contract.dvc_projects import Project, key_of, make_project, md5
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 @pytest.fixture

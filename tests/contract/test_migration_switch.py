@@ -20,7 +20,7 @@ from scripts.migration import (
 )
 from scripts.migration.cutover import LOCAL, SHARED
 from scripts.migration.model import Outcome, Status, StoredObject
-from tests.contract.dvc_projects import WHO, Project, make_project
+from tests.contract.dvc_projects import Project, make_project, use_own_identity
 from tests.tables import report_of
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ NEW = "['remote \"new\"']\n    url = ../../new\n    jobs = 3\n"
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Three commits; only the workspace's configuration knows the remote ``new``, beside hdd."""
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+    use_own_identity(monkeypatch)
     project = make_project(tmp_path / "work" / "project")
     for number in range(3):
         project.write("a.txt", f"a of {number}\n")

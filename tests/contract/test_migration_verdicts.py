@@ -12,7 +12,7 @@ from scripts.migration import open_stores, plan_migration
 from scripts.migration.inventory import Inventory, read_inventory
 from scripts.migration.outputs import Verdict
 from scripts.progress import SilentProgress
-from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
+from tests.contract.dvc_projects import Project, key_of, make_project, md5
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,11 +44,7 @@ stages:
 """
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 @pytest.fixture

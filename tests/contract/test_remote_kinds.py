@@ -29,7 +29,7 @@ from scripts.migration.model import Layout, StoredObject
 from scripts.migration.stores.dvc_filesystem import FilesystemStore
 from scripts.migration.stores.filesystem_errors import translated
 from tests.contract import sftp_server
-from tests.contract.dvc_projects import WHO, Project, make_history, snapshot
+from tests.contract.dvc_projects import Project, make_history, snapshot, use_own_identity
 from tests.contract.store_worlds import FilesystemWorld, content_of, named, pieces
 
 if TYPE_CHECKING:
@@ -292,8 +292,7 @@ def migrate(stores: Stores) -> Report:
 def test_a_history_goes_over_ssh_and_back_and_dvc_pulls_it(
     sftp: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+    use_own_identity(monkeypatch)
     project = make_history(tmp_path / "work" / "project")
     (sftp[1] / "box").mkdir()
     for name, url in (("box", f"ssh://127.0.0.1:{sftp[0]}/box"), ("back", str(tmp_path / "back"))):

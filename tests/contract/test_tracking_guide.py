@@ -7,17 +7,13 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from tests.contract.dvc_projects import WHO, Project, key_of, make_project, md5
+from tests.contract.dvc_projects import Project, key_of, make_project, md5
 
 FIRST, SECOND = b"id,label\n1,cat\n", b"id,label\n1,cat\n2,dog\n"
 CLEAN = "Data and pipelines are up to date."
 
 
-@pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    for name, value in WHO.items():
-        monkeypatch.setenv(name, value)
+pytestmark = pytest.mark.usefixtures("dvc_environment")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract import s3_server
-from tests.contract.dvc_projects import WHO, Project
+from tests.contract.dvc_projects import Project, use_own_identity
 from tests.faults.proxy import Proxy
 from tests.faults.sites import (
     Bucketful,
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in WHO.items():
-            patch.setenv(name, value)
+        use_own_identity(patch)
         make_template(directory)
         yield directory
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass
@@ -38,6 +38,18 @@ class Tally:
             counted.moments.append(moment)
         yield
         counted.survived += 1
+
+    def as_plain(self) -> dict[str, dict[str, Any]]:
+        """Return the counts as what one process can send to another."""
+        return {name: asdict(family) for name, family in self._families.items()}
+
+    def add(self, counted: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add the counts of another process, as :meth:`as_plain` returned them there."""
+        for name, family in counted.items():
+            mine = self._families.setdefault(name, Family())
+            mine.tried += family["tried"]
+            mine.survived += family["survived"]
+            mine.moments.extend(family["moments"])
 
     def lines(self) -> list[str]:
         """Return what is printed: nothing if no fault was tried."""

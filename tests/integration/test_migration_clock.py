@@ -11,7 +11,7 @@ import pytest
 
 from scripts.container.services import DEMO_ACCESS_KEY, DEMO_SECRET_KEY
 from scripts.process import run
-from tests.contract.dvc_projects import WHO, Project
+from tests.contract.dvc_projects import Project, use_own_identity
 from tests.faults.migrating import Ending
 from tests.faults.sites import Directory, make_template, md5s
 from tests.integration.object_store import ObjectStore
@@ -42,8 +42,7 @@ def store() -> Iterator[ObjectStore]:
 @pytest.fixture
 def project(tmp_path: Path, store: ObjectStore) -> Iterator[Project]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in WHO.items():
-            patch.setenv(name, value)
+        use_own_identity(patch)
         make_template(tmp_path)
         project = Project(tmp_path / "project")
         project.write(

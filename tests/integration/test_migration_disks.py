@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.process import run
-from tests.contract.dvc_projects import BIG_BYTES, WHO, Project
+from tests.contract.dvc_projects import BIG_BYTES, Project, use_own_identity
 from tests.faults.colleague import reading
 from tests.faults.migrating import Ending, Running, Wish, migrate, migrate_here, rot, run_apart
 from tests.faults.sites import Directory, make_template, md5s, pull_every_commit
@@ -40,8 +40,7 @@ DISK_BYTES = 48 * MIB
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in WHO.items():
-            patch.setenv(name, value)
+        use_own_identity(patch)
         make_template(tmp_path)
         yield Project(tmp_path / "project")
 

@@ -12,6 +12,7 @@ from scripts.container.model import (
     DEBIAN_BASE_IMAGE,
     INPUTS_LABEL,
     PLAN_LABEL,
+    RAY_NODES,
     Action,
     ContainerFacts,
     ContainerPlan,
@@ -160,6 +161,21 @@ def test_a_gpu_is_used_if_offered_and_what_is_used_is_said(
     assert ("devices:" in plan.overlay) == (line is not None)
     assert line is None or line in plan.overlay
     assert any(note in said for said in plan.notes)
+
+
+@pytest.mark.parametrize("name", RAY_NODES)
+def test_a_ray_node_is_like_the_container_without_its_ports_and_gpus(name: str) -> None:
+    engine = dataclasses.replace(FRESH.engine, gpu=Gpu.RUNTIME)
+    near = dataclasses.replace(NETWORK, https_proxy=Proxy("http", "127.0.0.1", 3128))
+    settings = dataclasses.replace(SETTINGS, network=near)
+    plan = plan_container(settings, dataclasses.replace(FRESH, engine=engine, groups=(7,)))
+    node = json.loads(overlay_line(plan, f"  {name}: ").replace("!override ", ""))
+    assert node.keys().isdisjoint({"ports", "deploy", "labels", "build", "command"})
+    for key in ("image", "user", "group_add", "working_dir", "environment", "shm_size"):
+        assert node[key] == json.loads(overlay_line(plan, f"    {key}: ")), key
+    assert [volume["target"] for volume in node["volumes"]] == [str(ROOT), "/run/slipway/ca.pem"]
+    assert 'exec "$$@"' in node["entrypoint"][2]  # beside the relays to the proxy
+    assert name in node["environment"]["no_proxy"].split(",")
 
 
 def test_a_stand_in_base_and_a_wide_port_are_said() -> None:

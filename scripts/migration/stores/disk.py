@@ -12,7 +12,6 @@ from struct import Struct
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from scripts.errors import AccessDenied, ObjectMissing, StoreError, StoreUnavailable
-from scripts.migration.digest import digest_for
 from scripts.migration.model import (
     LAYOUTS,
     THIS_MACHINE,
@@ -25,6 +24,15 @@ from scripts.migration.model import (
 )
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES
+from scripts.migration.stores.disk_files import (
+    NoKernelCopy,
+    copy_in_kernel,
+    make_directory,
+    names_in,
+    pieces_of,
+    reads_right,
+    write_all,
+)
 from scripts.migration.stores.incoming import (
     INCOMING,
     Incoming,
@@ -41,16 +49,8 @@ _OBJECT_MODE = 0o444
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT}
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_NO_COPIES = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
-"""What kernels and file systems answer that do not copy by themselves."""
-_PIECE_BYTES = 1 << 20
-"""What a processor's own cache holds while it is hashed and handed on."""
 _MOST_BYTES_IN_BATCH = 256 << 20
 """What a killed writer has to write again, for each of its threads."""
-
-
-class _NoKernelCopyError(Exception):
-    """The kernel, or one of the file systems, does not copy by itself."""
 
 
 class _Unfinished(NamedTuple):
@@ -111,14 +111,14 @@ class DiskStore:
         with self._translated(""):
             if self._is_there():
                 for layout in Layout:
-                    for name in _names(self._root / layout.value):
+                    for name in names_in(self._root / layout.value):
                         if _SHARD.fullmatch(name):
                             yield from self._list_directory(layout, name)
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
         with self._translated(""):
-            top = _names(self._root) if self._is_there() else []
+            top = names_in(self._root) if self._is_there() else []
         found = {Layout.LEGACY} if any(map(_SHARD.fullmatch, top)) else set()
         return frozenset(found | {Layout.CURRENT} if "files" in top else found)
 
@@ -168,16 +168,16 @@ class DiskStore:
         with self._translated(key):
             descriptor = os.open(f"{self._root}/{key}", os.O_RDONLY | os.O_CLOEXEC)
             try:
-                yield from _pieces(descriptor)
+                yield from pieces_of(descriptor)
             finally:
                 os.close(descriptor)
 
     def list_runs(self) -> Iterator[RunEntry]:
         """Yield every entry of the run-cache, without a checksum."""
         with self._translated("runs"):
-            for shard in _names(self._root / "runs"):
-                for stage in _names(self._root / "runs" / shard):
-                    for name in _names(self._root / "runs" / shard / stage):
+            for shard in names_in(self._root / "runs"):
+                for stage in names_in(self._root / "runs" / shard):
+                    for name in names_in(self._root / "runs" / shard / stage):
                         entry = run_at(f"runs/{shard}/{stage}/{name}")
                         path = self._root / "runs" / shard / stage / name
                         if entry is not None and path.is_file():
@@ -186,7 +186,7 @@ class DiskStore:
     def list_top(self) -> Iterator[str]:
         """Yield the names at the top."""
         with self._translated(""):
-            for name in _names(self._root):
+            for name in names_in(self._root):
                 yield f"{name}/" if (self._root / name).is_dir() else name
 
     def publish(
@@ -201,7 +201,7 @@ class DiskStore:
         def write(descriptor: int) -> None:
             for chunk in chunks:
                 with self._translated(item.key):
-                    _write_all(descriptor, chunk)
+                    write_all(descriptor, chunk)
 
         if not self._publish(item, write):
             raise StoreUnavailable(f"{self.name}: the disk returns other bytes than were written.")
@@ -225,8 +225,8 @@ class DiskStore:
         except OSError:
             return ServerCopy.UNABLE  # reading it tells what is wrong, by the source's name
         try:
-            is_right = self._publish(item, lambda target: _copy_in_kernel(source, target))
-        except _NoKernelCopyError:
+            is_right = self._publish(item, lambda target: copy_in_kernel(source, target))
+        except NoKernelCopy:
             return ServerCopy.UNABLE
         finally:
             os.close(source)
@@ -249,7 +249,7 @@ class DiskStore:
                 if (item.size_bytes or 0) > CHUNK_BYTES:
                     # The disk begins to write while the object is read back.
                     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-                is_kept = _reads_right(descriptor, item)
+                is_kept = reads_right(descriptor, item)
                 if batch is None:
                     os.fsync(descriptor)
         finally:
@@ -301,7 +301,7 @@ class DiskStore:
             directory = final.rpartition("/")[0]
             with self._translated(item.key):
                 if directory not in directories:
-                    _make_directory(Path(directory))
+                    make_directory(Path(directory))
                     directories.add(directory)
                 os.replace(temporary, final)  # noqa: PTH105
                 if item.md5:  # an entry of the run-cache has none
@@ -312,7 +312,7 @@ class DiskStore:
 
     def _make_root(self) -> None:
         if not self._is_made:
-            _make_directory(self._root)
+            make_directory(self._root)
             self._is_made = True
 
     def cautions(self) -> tuple[str, ...]:
@@ -355,59 +355,3 @@ class DiskStore:
             return StoreUnavailable(f"{what}: {error.strerror}.")
         hint = "Make room and run the same command again." if error.errno in _FULL else ""
         return StoreError(f"{what}: {error.strerror or error}.", hint=hint)
-
-
-def _names(directory: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))  # noqa: PTH208  names are wanted, not paths
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _write_all(descriptor: int, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _copy_in_kernel(source: int, target: int) -> None:
-    try:
-        while os.copy_file_range(source, target, 1 << 30):
-            pass
-    except OSError as error:
-        if error.errno in _NO_COPIES:
-            raise _NoKernelCopyError from error
-        raise
-
-
-def _reads_right(descriptor: int, item: StoredObject) -> bool:
-    digest = digest_for(item)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    for piece in _pieces(descriptor):
-        digest.update(piece)
-    return digest.matches(item)
-
-
-def _pieces(descriptor: int) -> Iterator[bytes]:
-    """Yield what is in a file, up to its end as it is when that is reached.
-
-    No piece asks for much more room than it needs: for a small object that costs more than reading.
-    """
-    left_bytes = os.fstat(descriptor).st_size
-    while True:
-        room_bytes = min(max(left_bytes, 0) + 1, _PIECE_BYTES)
-        piece = os.read(descriptor, room_bytes)
-        left_bytes -= len(piece)
-        if piece:
-            yield piece
-        if len(piece) < room_bytes:  # a file gives less than is asked for only at its end
-            return
-
-
-def _make_directory(directory: Path) -> None:
-    """Make it and those above; each name is on the disk before anything depends on it."""
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    directory.mkdir(exist_ok=True)
-    sync_directory(directory.parent)

@@ -1,0 +1,19 @@
+"""Many trials at once, on this machine or on several, through Ray.
+
+What Ray reads from the environment as it is imported is set here, before any module of this
+package can import it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # two trials that say the same are two lines
+# Nobody collects them, and where nobody does, Ray complains among the lines of the trials.
+os.environ.setdefault("RAY_enable_metrics_collection", "0")
+# A trial whose process was ended because memory was short is begun anew so often, not for ever.
+os.environ.setdefault("RAY_task_oom_retries", "3")
+if not sys.stderr.isatty():
+    os.environ.setdefault("RAY_COLOR_PREFIX", "0")
