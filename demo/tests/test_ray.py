@@ -133,7 +133,7 @@ def _at_once(*records: dict[str, Any]) -> bool:
 
 
 def _await(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
         try:
             if seen():
