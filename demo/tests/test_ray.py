@@ -105,7 +105,7 @@ def test_what_cannot_be_is_said_at_once(desk: Desk, words: list[str], said: str)
     )
     assert ended.code == 2
     assert said in ended.err
-    assert not list(desk.folder.glob("sweep/*"))
+    assert not list(desk.folder.glob("sweep/*/record.json"))
 
 
 def test_errors_survive_the_way_to_another_process() -> None:
