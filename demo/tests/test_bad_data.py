@@ -100,7 +100,9 @@ def test_a_loss_that_is_no_number(desk: Desk) -> None:
 
 def test_memory_that_is_short(desk: Desk) -> None:
     ended = desk.train("run", "data.size=1024", "model.width=1024", "data.batch_size=96")
-    _failed(desk, ended, 9, "Memory is short: ", "GB at once cannot be had", "data.batch_size (now 96)")
+    _failed(
+        desk, ended, 9, "Memory is short: ", "GB at once cannot be had", "data.batch_size (now 96)"
+    )
 
 
 def test_what_torch_says_of_memory_is_understood() -> None:
