@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from starter import schema
 from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
+from starter.params import spelled_out
 from starter.ranges import nearest
 from starter.resuming import resumed
 from starter.words import searching
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIGS = Path(__file__).resolve().parent / "configs"
+QUIET = (
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+)
+"""Words that keep Hydra from making a folder and a log for a command that is no run."""
 
 
 def run(name: str, task: Callable[[DictConfig], object]) -> None:
@@ -46,11 +54,11 @@ def run(name: str, task: Callable[[DictConfig], object]) -> None:
         name: The command, and the file of its configuration.
         task: What it does with a composed configuration.
     """
-    _register()
+    register()
     # Hydra hands errors on instead of printing them in its own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     with exit_on_error():
-        sys.argv[1:] = resumed(searching(sys.argv[1:]))
+        sys.argv[1:] = spelled_out(resumed(searching(sys.argv[1:])))
         with _explained(name):
             if {"-h", "--help"} & set(sys.argv[1:]):
                 print(_help(name))
@@ -118,7 +126,8 @@ def _say(*lines: str) -> None:
     sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
-def _register() -> None:
+def register() -> None:
+    """Make options and resolvers known: what a configuration needs to be composed and read."""
     schema.register()
     OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT), replace=True)
     OmegaConf.register_new_resolver("is_terminal", sys.stderr.isatty, replace=True)

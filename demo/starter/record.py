@@ -94,17 +94,11 @@ def recorded(config: DictConfig, kind: str) -> Iterator[Record]:
 
     try:
         yield record
-    except KeyboardInterrupt as error:
-        ended(INTERRUPTED, error)
-        raise
-    except SystemExit as error:
-        # Lightning turns Ctrl-C into an exit of its own.
-        ended(INTERRUPTED, error)
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
     except BaseException as error:
-        ended(FAILED, error)
+        interrupted = _came_of_ctrl_c(error)
+        ended(INTERRUPTED if interrupted or isinstance(error, SystemExit) else FAILED, error)
+        if interrupted and not isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
         raise
     ended(PRUNED if record.status == PRUNED else COMPLETE)
     if record.status == COMPLETE and _is_first_process():
@@ -267,6 +261,17 @@ def _earlier(run_dir: Path) -> list[dict[str, Any]]:
 def _write(run_dir: Path, record: Record) -> None:
     if _is_first_process():
         write_json(run_dir / RECORD, asdict(record))
+
+
+def _came_of_ctrl_c(error: BaseException) -> bool:
+    """Tell whether an error came while Ctrl-C was seen to.
+
+    Lightning turns it into an exit of its own, and a library may fail at being broken off.
+    """
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
 
 
 def _is_first_process() -> bool:

@@ -10,7 +10,7 @@ a YAML file beside the others that starts from one (`defaults: [focal]`).
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from hydra.core.config_store import ConfigStore
@@ -186,6 +186,21 @@ class SGD(Optimizer):
     momentum: float = ranged(0.9, at_least=0, below=1)
 
 
+# validation -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Validation:
+    """What `validate-data` asks of the data; a `report` is a folder that it writes to."""
+
+    smallest: int = ranged(16, at_least=1, at_most=65536)
+    largest: int = ranged(8192, at_least=1, at_most=65536)
+    contrast: int = ranged(4, at_least=0, at_most=255)
+    longest: int = ranged(200, at_least=1)
+    imbalance: float = ranged(10, at_least=1)
+    report: Optional[str] = None
+
+
 # trainer and the whole ------------------------------------------------------------------------
 
 
@@ -245,6 +260,7 @@ class Train(Command):
     callbacks: Any = None
     experiment: Dict[str, Any] = field(default_factory=dict)
     trial: Optional[int] = ranged(None, at_least=0)
+    validation: Validation = field(default_factory=Validation)
 
 
 @dataclass
@@ -301,12 +317,13 @@ def register() -> None:
         store.store(name=f"{name}_schema", node=command, provider="starter.schema")
 
 
-def check(config: DictConfig, command: str) -> None:
+def check(config: DictConfig, command: str, *, lightning: bool = True) -> None:
     """Check a composed configuration: nothing missing, all in range, all arguments known.
 
     Args:
         config: The configuration.
         command: Whose it is.
+        lightning: Whether to load Lightning, and ask it for its trainer's arguments.
 
     Raises:
         ConfigError: Something is not as it must be; the message names the key.
@@ -319,12 +336,29 @@ def check(config: DictConfig, command: str) -> None:
             hint=(f"Did you mean {near}? " if near else "")
             + f"A value of your own goes below experiment: +experiment.{key}=...",
         )
+    _require_fields(config, "")
     check_ranges(config)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError(f"{', '.join(missing)} has no value.", hint=f"Give one: {missing[0]}=...")
     if "trainer" in config and config.trainer is not None:
-        _check_trainer(config.trainer)
+        _check_trainer(config.trainer, lightning=lightning)
+
+
+def _require_fields(node: DictConfig, path: str) -> None:
+    """Check that no option has a key that its dataclass has not: `+` and `++` would add any."""
+    kind = OmegaConf.get_type(node)
+    known = [each.name for each in fields(kind)] if is_dataclass(kind) else None
+    for name in map(str, node):
+        if known is not None and name not in known:
+            near = nearest(name, known)
+            raise ConfigError(
+                f"{path}{name}: there is no such key.",
+                hint=f"Did you mean {path}{near}?" if near else f"There are: {', '.join(known)}.",
+            )
+        below = node._get_node(name)  # noqa: SLF001  the public way would resolve it
+        if isinstance(below, DictConfig) and not below._is_none():  # noqa: SLF001
+            _require_fields(below, f"{path}{name}.")
 
 
 def typed(group: str, plain: DictConfig) -> DictConfig:
@@ -334,20 +368,30 @@ def typed(group: str, plain: DictConfig) -> DictConfig:
         ConfigError: No option of the group builds that, or a value has the wrong type.
     """
     target = plain.get("_target_")
+    refused: ConfigError | None = None
     for option in OPTIONS[group].values():
-        if option._target_ == target:  # type: ignore[attr-defined]  # every option has it
-            try:
-                return DictConfig(OmegaConf.merge(OmegaConf.structured(option), plain))
-            except OmegaConfBaseException as error:
-                raise ConfigError(f"{group}: {str(error).splitlines()[0]}.") from error
+        if option._target_ != target:  # type: ignore[attr-defined]  # every option has it
+            continue
+        try:
+            config = DictConfig(OmegaConf.merge(OmegaConf.structured(option), plain))
+            check_ranges(DictConfig({group: config}))
+        except OmegaConfBaseException as error:
+            refused = refused or ConfigError(f"{group}: {str(error).splitlines()[0]}.")
+        except ConfigError as error:
+            # Several options may build the same, with other ranges.
+            refused = refused or error
+        else:
+            return config
+    if refused is not None:
+        raise refused
     raise ConfigError(f"{group}._target_ is {target!r}, which no option of {group} has.")
 
 
-def _check_trainer(trainer: DictConfig) -> None:
+def _check_trainer(trainer: DictConfig, *, lightning: bool) -> None:
     """Check the trainer's arguments: those with a range here, the others by Lightning's names."""
     known = _check_part("trainer", Trainer, trainer)
     rest = {str(key) for key in trainer} - known - {"_target_"}
-    if not rest:
+    if not rest or not lightning:
         return
     from lightning import Trainer as LightningTrainer  # noqa: PLC0415  only when it is to train
 

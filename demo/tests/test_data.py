@@ -11,9 +11,10 @@ import torch
 
 from starter.data import drawing, grammar
 from starter.data.encoders import PictureEncoder, SentenceEncoder, encoder_of
-from starter.data.pictures import PictureData, make_pictures
+from starter.data.making import make_pictures, make_sentences
+from starter.data.pictures import PictureData
 from starter.data.sampling import EpochSampler
-from starter.data.sentences import SentenceData, make_sentences
+from starter.data.sentences import SentenceData
 from starter.errors import DataError
 from starter.optimizers import rate_at
 

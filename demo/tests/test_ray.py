@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import signal
@@ -37,10 +38,7 @@ def test_trials_run_at_once_and_one_that_fails_is_named(desk: Desk) -> None:
     assert statuses == ["complete", "complete", "failed", "complete"]
     assert all(desk.metrics(f"sweep/{number}")["test/accuracy"] >= 0 for number in (0, 1, 3))
     first, second = records[:2]
-    assert first["process"]["pid"] != second["process"]["pid"]
-    assert max(_time(each, "started") for each in (first, second)) < min(
-        _time(each, "finished") for each in (first, second)
-    )
+    assert _at_once(first, second)
     assert {record["facts"]["hardware"]["threads"] for record in records} == {"1"}
     assert first["command"].startswith("train -m hydra/launcher=ray_local")
     assert first["directory"] == str(desk.folder)
@@ -66,19 +64,48 @@ def test_a_lost_trial_goes_on_and_ctrl_c_ends_all(desk: Desk) -> None:
     assert process.returncode == 130, out + err
     assert "train resume=RUN" in err
     records = [desk.record(f"sweep/{number}") for number in range(2)]
-    assert [record["status"] for record in records] == ["interrupted", "interrupted"]
+    ends = [(record["status"], record["error"]) for record in records]
+    assert [status for status, _ in ends] == ["interrupted", "interrupted"], ends
     assert [each["status"] for each in records[1]["earlier"]] == ["killed"]
     assert logs[1].read_text().count("epoch 1/") == 1  # it went on, it did not begin anew
 
 
-def test_where_no_cluster_is_it_says_so_at_once(desk: Desk) -> None:
+def test_a_search_prunes_with_two_trials_at_once(desk: Desk) -> None:
     ended = desk.run(
-        "train", "-m", "hydra/launcher=ray_cluster", *_places(desk), "seed=1,2",
-        RAY_ADDRESS="ray://127.0.0.1:9",
+        "train", "hparams_search=cats_dogs", *LOCAL, *TINY[:-1], *desk.places(), "logger=none",
+        "~callbacks.pictures", "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=4",
+        "hydra/sweeper/sampler=grid", "optimizer.lr=choice(0.01,0.02)", "model.dropout=0",
+        "loss=focal", "trainer.max_epochs=choice(2,40)",
+        "hydra.sweeper.pruner._target_=optuna.pruners.ThresholdPruner",
+        "~hydra.sweeper.pruner.n_startup_trials", "+hydra.sweeper.pruner.lower=2",
+        "hydra.sweeper.pruner.n_warmup_steps=7",
     )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert ended.out.count("2 trials, 2 at once, on 1 node of Ray") == 2
+    records = [desk.record(f"runs/cats_dogs/search/{number}") for number in range(4)]
+    assert {(each["config"]["trainer"]["max_epochs"], each["status"]) for each in records} == {
+        (2, "complete"), (40, "pruned"),
+    }  # fmt: skip
+    assert _at_once(*records[:2])
+    assert _at_once(*records[2:])
+    ended = desk.run("sweep", "runs/cats_dogs/search", "--json")
+    assert json.loads(ended.out)["counts"] == {"complete": 2, "pruned": 2, "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hydra/launcher=ray_cluster"], "ray://127.0.0.1:9: no Ray cluster answers there"),
+        (["hydra/launcher=ray_local", "trainer=gpu"], "hydra.launcher.ray.remote.num_gpus=1"),
+    ],
+)
+def test_what_cannot_be_is_said_at_once(desk: Desk, words: list[str], said: str) -> None:
+    ended = desk.run(
+        "train", "-m", *words, *_places(desk), "seed=1,2", RAY_ADDRESS="ray://127.0.0.1:9"
+    )
     assert ended.code == 2
-    assert "ray://127.0.0.1:9: no Ray cluster answers there" in ended.err
-    assert "hydra/launcher=ray_local needs none" in ended.err
+    assert said in ended.err
+    assert not list(desk.folder.glob("sweep/*"))
 
 
 def test_errors_survive_the_way_to_another_process() -> None:
@@ -98,8 +125,11 @@ def _places(desk: Desk) -> list[str]:
     return [*desk.places(), f"hydra.sweep.dir={desk.folder}/sweep", "logger=none"]
 
 
-def _time(record: dict[str, Any], key: str) -> datetime:
-    return datetime.fromisoformat(record[key])
+def _at_once(*records: dict[str, Any]) -> bool:
+    """Tell whether runs overlapped, in processes of their own."""
+    began = max(datetime.fromisoformat(record["started"]) for record in records)
+    ended = min(datetime.fromisoformat(record["finished"]) for record in records)
+    return began < ended and len({record["process"]["pid"] for record in records}) == len(records)
 
 
 def _await(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:

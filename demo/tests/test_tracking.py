@@ -12,7 +12,7 @@ import pytest
 
 from desk import PROJECT, Desk
 from starter import facts
-from starter.record import read_record, write_json
+from starter.record import _came_of_ctrl_c, read_record, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +131,16 @@ def test_a_record_of_a_process_that_is_gone_says_killed(shared: Desk, tmp_path: 
     record = {**shared.record("runs/first"), "status": "running"}
     write_json(tmp_path / "record.json", record)
     assert read_record(tmp_path)["status"] == "killed"
+
+
+def test_a_library_that_fails_as_it_is_broken_off_is_no_failure() -> None:
+    def draw() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AttributeError("eventson")  # as Matplotlib does
+
+    with pytest.raises(AttributeError) as raised:
+        draw()
+    assert _came_of_ctrl_c(raised.value)
+    assert not _came_of_ctrl_c(AttributeError("eventson"))

@@ -195,7 +195,7 @@ def test_two_processes_train_together(desk: Desk) -> None:
 
 
 def test_help_teaches_and_loads_nothing_slow(desk: Desk) -> None:
-    for name in ("train", "evaluate", "infer"):
+    for name in ("train", "evaluate", "infer", "validate-data"):
         ended = desk.run(name, "--help", PYTHONPROFILEIMPORTTIME="1")
         assert ended.code == 0
         assert "Begin with" in ended.out

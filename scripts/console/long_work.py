@@ -51,6 +51,12 @@ class Count:
         left = f", {duration_text((self.total - self.done) / rate)} left" if self.total else ""
         return f", {rate_text(rate, self.unit)}{left}"
 
+    def going_on(self) -> str:
+        """Return how far a phase is; of one that counts nothing, for how long it runs."""
+        if self.total is None and not self.done:
+            return f"going on for {duration_text(time.monotonic() - self.started_s)}"
+        return f"{self.counted()}{self.pace()}"
+
     def ended(self, name: str) -> str:
         """Return the line that is left of the phase, empty where it was short."""
         elapsed_s = time.monotonic() - self.started_s
@@ -123,7 +129,7 @@ class LineProgress:
 
         def tick() -> None:
             while not ended.wait(self._every_s):
-                _print(f"{name}: {count.counted()}{count.pace()}")
+                _print(f"{name}: {count.going_on()}")
 
         _print(f"{name} ...")
         threading.Thread(target=tick, daemon=True).start()

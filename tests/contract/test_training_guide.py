@@ -1,4 +1,7 @@
-"""Every command of docs/guide/training.md is executed, with data and epochs of a test's size."""
+"""Every command of docs/guide/training.md is executed, with data and epochs of a test's size.
+
+Those of `dvc` and `git` are the steps of demo/tests/test_pipeline.py.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from desk import PROJECT, Desk
+from versions import STEPS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +23,7 @@ _SMALL = {
     "rerun": [],
     "sweep": [],
 }
+_OF_VERSIONS = ("dvc ", "git ")
 
 
 def _commands() -> list[str]:
@@ -28,7 +33,7 @@ def _commands() -> list[str]:
 
 def test_every_command_of_the_guide(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    commands = _commands()
+    commands = [each for each in _commands() if not each.startswith(_OF_VERSIONS)]
     assert len(commands) > 12
     searches = 0
     for command in commands:
@@ -55,3 +60,7 @@ def test_every_command_of_the_guide(tmp_path: Path) -> None:
         assert ended.code == expected, f"{command}\n{ended.out}{ended.err}"
         if "margn" in command:
             assert "Did you mean loss.margin?" in ended.err
+
+
+def test_the_versions_of_the_guide_are_those_of_the_pipeline_s_test() -> None:
+    assert [each for each in _commands() if each.startswith(_OF_VERSIONS)] == STEPS

@@ -125,6 +125,13 @@ def test_a_line_now_and_then_says_how_far_it_is(capsys: pytest.CaptureFixture[st
     ), lines
 
 
+def test_what_counts_nothing_says_for_how_long_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    with LineProgress(every_s=0.01).phase("starting"):
+        threading.Event().wait(0.2)
+    lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"starting: going on for \d+\.\d s", lines[1]), lines
+
+
 def test_many_threads_count_and_nothing_is_lost() -> None:
     count = Count(None, "objects")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SPLITS = ("train", "val", "test")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 RECIPE = "recipe.json"
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch.utils.data import Dataset
 
-from starter.data import drawing
 from starter.data.encoders import PictureEncoder
-from starter.data.folder import SPLITS, made_folder, split_sizes
+from starter.data.folder import PICTURES, SPLITS
+from starter.data.making import make_pictures
 from starter.data.module import ClassifiedData
 from starter.errors import DataError
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from starter.data.encoders import Pixels
     from starter.data.sampling import Place
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 class Pictures(Dataset[Any]):
@@ -117,30 +115,6 @@ class PictureData(ClassifiedData):
                 augment=self._augment and split == "train",
             )
             self.sizes[split] = len(files)
-
-
-def make_pictures(folder: Path, *, count: int, again: bool, seed: int = 0) -> None:
-    """Draw a data set, whole or not at all.
-
-    Args:
-        folder: Where it goes.
-        count: How many pictures in all splits together.
-        again: Whether to replace one that is there.
-        seed: What they follow from.
-    """
-    recipe = {"pictures": count, "seed": seed}
-    with made_folder(folder, recipe, again=again) as making:
-        if making is None:
-            return
-        index = 0
-        for split, in_split in split_sizes(count).items():
-            for kind in drawing.CLASSES:
-                (making / split / kind).mkdir(parents=True)
-            for _ in range(in_split):
-                kind = drawing.CLASSES[index % len(drawing.CLASSES)]
-                picture = drawing.draw_picture(kind, seed=seed, index=index)
-                picture.save(making / split / kind / f"{index:05}.png", compress_level=1)
-                index += 1
 
 
 def _classes_in(folder: Path) -> tuple[str, ...]:

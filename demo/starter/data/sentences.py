@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from torch.utils.data import Dataset
 
 from starter.data.encoders import SentenceEncoder
-from starter.data.folder import SPLITS, made_folder, split_sizes
-from starter.data.grammar import CLASSES, make_sentence
+from starter.data.folder import SPLITS
+from starter.data.grammar import CLASSES
+from starter.data.making import make_sentences
 from starter.data.module import ClassifiedData
 from starter.errors import DataError
 from starter.models.loading import explain_download
@@ -138,40 +138,6 @@ class SentenceData(ClassifiedData):
             loaded = AutoTokenizer.from_pretrained(self._tokenizer, use_fast=True)
         tokens = {name: getattr(loaded, name) for name in _TOKENS if getattr(loaded, name)}
         return SentenceEncoder(loaded.backend_tokenizer.to_str(), self._max_length, tokens)
-
-
-def make_sentences(folder: Path, *, count: int, again: bool, seed: int = 0) -> None:
-    """Make a data set, whole or not at all.
-
-    No sentence of one split stands in another.
-
-    Args:
-        folder: Where it goes.
-        count: How many sentences in all splits together.
-        again: Whether to replace one that is there.
-        seed: What they follow from.
-    """
-    with made_folder(folder, {"sentences": count, "seed": seed}, again=again) as making:
-        if making is None:
-            return
-        index = 0
-        seen: set[str] = set()
-        for split, in_split in split_sizes(count).items():
-            rows: list[tuple[str, int]] = []
-            while len(rows) < in_split:
-                sentence = make_sentence(seed=seed, index=index)
-                index += 1
-                if sentence.text not in seen:
-                    seen.add(sentence.text)
-                    rows.append((sentence.text, sentence.label))
-            _write_csv(making / f"{split}.csv", rows)
-
-
-def _write_csv(path: Path, rows: Iterable[tuple[str, int]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["sentence", "label"])
-        writer.writerows(rows)
 
 
 def _checked(rows: datasets.Dataset, where: str) -> tuple[list[str], list[int]]:

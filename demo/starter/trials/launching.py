@@ -14,9 +14,9 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrid
 from omegaconf import DictConfig, OmegaConf, open_dict
 from ray.exceptions import RayError, RayTaskError
 
-from starter.errors import StarterError, TrainingError
+from starter.errors import ConfigError, StarterError, TrainingError
 from starter.record import began_at, declare_killed
-from starter.trials.connecting import connect, require_room
+from starter.trials.connecting import KEY, connect, require_room
 from starter.trials.running import Job, Surroundings, run_trial
 
 if TYPE_CHECKING:
@@ -61,17 +61,23 @@ def launch(
         What came of each, in the order of the words.
 
     Raises:
+        ConfigError: A trial would lack what it is to train on.
         StarterError: Ray cannot be reached, or is lost on the way.
         KeyboardInterrupt: Ctrl-C; the trials are ended and say so in their records.
     """
     context, task, config = launcher.hydra_context, launcher.task_function, launcher.config
     if context is None or task is None or config is None:
         raise RuntimeError("Hydra calls setup() before launch().")
+    remote = _plain(launcher.ray_cfg.remote)
+    if OmegaConf.select(config, "trainer.accelerator") == "gpu" and not remote.get("num_gpus"):
+        raise ConfigError(
+            f"{KEY}.remote.num_gpus=0: trainer.accelerator is gpu, and a trial would see none.",
+            hint=f"{KEY}.remote.num_gpus=1 gives each its own; with 0.5, two share one.",
+        )
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     Path(config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
     connect(_plain(launcher.ray_cfg.init))
-    remote = _plain(launcher.ray_cfg.remote)
     nodes, places = require_room(remote)
     count = len(job_overrides)
     _log.info(
