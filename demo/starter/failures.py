@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,11 @@ def _first_mismatch(text: str) -> str:
 
 
 def _out_of_memory(error: BaseException, batch_size: object) -> TrainingError:
+    told = next(iter(str(error).splitlines()), "no more can be had")
+    asked = re.search(r"you tried to allocate (\d+) bytes", told)  # torch, of the machine's own
+    if asked:
+        told = f"{int(asked[1]) / 1e9:.1f} GB at once cannot be had."
     return TrainingError(
-        f"Memory is short: {next(iter(str(error).splitlines()), 'no more can be had')}",
+        f"Memory is short: {told}",
         hint=f"Lower data.batch_size (now {batch_size}), or data.num_workers, or the model's size.",
     )

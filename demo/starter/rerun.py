@@ -15,9 +15,10 @@ from starter import facts
 from starter.commands import PROJECT, exit_on_error
 from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
 from starter.record import COMPLETE, read_record
+from starter.recorded_data import check_out_data, data_words, tracked_data
 from starter.resuming import LAST
-from starter.words import alone
-from starter.worktrees import check_out_data, data_words, quoted, recorded_code
+from starter.words import alone, quoted
+from starter.worktrees import recorded_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,7 +81,7 @@ def repeat(run: Path, new: Path, *, as_recorded: bool = False, keep_code: bool =
             project = stack.enter_context(recorded_code(run, git, place, keep=keep_code))
             for name in not_recorded(git):
                 print(f"note  {name} was not in git, and so is not in the record", flush=True)
-            checked_out = check_out_data(project, record["facts"]["data"])
+            checked_out = check_out_data(project, tracked_data(record))
             kept += data_words(record, project if checked_out else None)
         now = facts.observe(run, project, keep_diff=False)
         for line in differences(record["facts"], now):

@@ -59,12 +59,13 @@ class CatsDogs(PictureFolder):
 class Sentences(Data):
     """Sentences that are acceptable or not, as in CoLA; made from a grammar.
 
-    `tokenizer` is a name on the Hugging Face hub or a folder; without, one is made of the words.
+    With `make=0` those of `dir` are taken as they are. `tokenizer` is a name on the Hugging Face
+    hub or a folder; without, one is made of the words.
     """
 
     _target_: str = "starter.data.sentences.SentenceData"
     dir: str = "${paths.data_dir}/sentences"
-    make: int = ranged(8000, at_least=16, at_most=1_000_000)
+    make: int = ranged(8000, at_least=0, at_most=1_000_000)
     hub_name: Optional[str] = None
     hub_subset: Optional[str] = None
     tokenizer: Optional[str] = "${model.pretrained}"

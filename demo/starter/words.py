@@ -13,6 +13,7 @@ from omegaconf import open_dict, read_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 _MANY = ("-m", "--multirun", "hydra.mode=")
 _ONE = "hydra.mode=RUN"
@@ -29,6 +30,11 @@ def alone(words: Sequence[str]) -> list[str]:
     """Return the words of a trial of a search as those of a run of its own."""
     kept = [word for word in words if not word.startswith("trial=")]
     return kept if len(kept) == len(words) else [*kept, _ONE]
+
+
+def quoted(path: Path) -> str:
+    """Return a path as Hydra reads it as one value."""
+    return "'{}'".format(str(path).replace("\\", "\\\\").replace("'", "\\'"))
 
 
 @contextmanager

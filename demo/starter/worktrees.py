@@ -1,4 +1,4 @@
-"""The code and data of a record, put back in a git worktree: the user's checkout is not touched."""
+"""The code of a record, put back in a git worktree: the user's checkout is not touched."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starter.changes import DIFF
-from starter.errors import ConfigError, DataError, StarterError
+from starter.errors import ConfigError, StarterError
 from starter.facts import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 
 @contextmanager
@@ -65,73 +65,6 @@ def recorded_code(
     finally:
         if not keep:
             _remove(place)
-
-
-def check_out_data(project: Path, tracked: Mapping[str, str]) -> bool:
-    """Check out what DVC tracks of a project in a worktree, out of the cache that is used today.
-
-    Args:
-        project: The project's folder in the worktree.
-        tracked: The hash of each path in it.
-
-    Returns:
-        Whether DVC tracks anything there.
-
-    Raises:
-        DataError: DVC cannot, or the cache lacks it.
-    """
-    config = next((path / ".dvc" for path in (project, *project.parents) if _is_dvc(path)), None)
-    if not tracked or config is None or _top(project) not in (config.parent, *config.parents):
-        return False
-    try:
-        from dvc.exceptions import DvcException  # noqa: PLC0415  slow
-        from dvc.repo import Repo  # noqa: PLC0415  slow
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"DVC tracks {', '.join(sorted(tracked))}, and is not installed.", hint="Install dvc."
-        ) from error
-    try:
-        with Repo(str(PROJECT)) as today:
-            cache = {**today.config["cache"], "dir": today.cache.local_cache_dir}
-        with Repo(str(config.parent), config={"cache": cache}) as then:
-            then.checkout([str(project / path) for path in sorted(tracked)], force=True)
-    except DvcException as error:
-        raise DataError(
-            f"DVC cannot check out the data of then: {' '.join(str(error).split())}",
-            hint="`dvc fetch --all-commits` fetches what all commits need into the cache.",
-        ) from error
-    return True
-
-
-def data_words(record: Mapping[str, Any], project: Path | None) -> list[str]:
-    """Return the words of the command line that name the data of a record.
-
-    Args:
-        record: The record.
-        project: The project's folder in a worktree where DVC checked out what it tracks; ``None``
-            if there is nothing of the kind. Other data is where it was.
-    """
-    paths = record["config"].get("paths") or {}
-    root = Path(paths.get("root", record["directory"]))
-    tracked = [root / path for path in record["facts"]["data"]]
-
-    def today(path: str) -> Path:
-        place = Path(os.path.normpath(Path(record["directory"]) / path))
-        by_dvc = any(place in (each, *each.parents) or each in place.parents for each in tracked)
-        if project is not None and root in place.parents and by_dvc:
-            return project / place.relative_to(root)
-        return place
-
-    named = {
-        "paths.data_dir": paths.get("data_dir"),
-        "data.dir": (record["config"].get("data") or {}).get("dir"),
-    }
-    return [f"{key}={quoted(today(path))}" for key, path in named.items() if path]
-
-
-def quoted(path: Path) -> str:
-    """Return a path as Hydra reads it as one value."""
-    return "'{}'".format(str(path).replace("\\", "\\\\").replace("'", "\\'"))
 
 
 def _commit_of(run: Path, git: Mapping[str, Any]) -> str:
@@ -200,11 +133,3 @@ def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def _last_line(ended: subprocess.CompletedProcess[str]) -> str:
     return (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-
-
-def _top(folder: Path) -> Path:
-    return Path(_git(folder, "rev-parse", "--show-toplevel").stdout.rstrip("\n"))
-
-
-def _is_dvc(folder: Path) -> bool:
-    return (folder / ".dvc" / "config").is_file()

@@ -56,6 +56,8 @@ def test_a_class_without_pictures(desk: Desk, photos: Path) -> None:
     for path in photos.glob("val/cat/*"):
         path.unlink()
     _failed(desk, _train_on(desk, photos), 8, f"{photos}/val/cat holds no pictures")
+    (photos / "val/cat").rmdir()
+    _failed(desk, _train_on(desk, photos), 8, f"{photos}/val/cat holds no pictures")
 
 
 def test_a_class_that_training_does_not_have(desk: Desk, photos: Path) -> None:
@@ -76,7 +78,8 @@ def test_a_label_outside_the_set(desk: Desk) -> None:
     lines = file.read_text().splitlines()
     lines[3] = lines[3].rpartition(",")[0] + ",2"
     file.write_text("\n".join(lines))
-    words = ("experiment=sentences", "data.make=64", f"data.dir={desk.folder}/mine", "logger=none")
+    (desk.folder / "mine/recipe.json").unlink()
+    words = ("experiment=sentences", "data.make=0", f"data.dir={desk.folder}/mine", "logger=none")
     ended = desk.run("train", *words, *desk.places("run"))
     _failed(desk, ended, 8, "val, row 3: the label is 2", "0 (unacceptable), 1 (acceptable)")
     file.write_text("sentence;label\nThe cat sleeps.;1\n")
@@ -90,12 +93,16 @@ def test_a_loss_that_is_no_number(desk: Desk) -> None:
         "run", "optimizer=sgd", "optimizer.lr=10", "optimizer.weight_decay=1", "optimizer.warmup=0",
         "trainer.max_epochs=40",
     )  # fmt: skip
-    _failed(desk, ended, 9, "The loss is ", "optimizer.lr (now 10)", "gradient_clip_val")
+    _failed(
+        desk, ended, 9, "The loss is ", " of epoch ", "optimizer.lr (now 10)", "gradient_clip_val"
+    )
 
 
 def test_memory_that_is_short(desk: Desk) -> None:
     ended = desk.train("run", "data.size=1024", "model.width=1024", "data.batch_size=96")
-    _failed(desk, ended, 9, "Memory is short", "data.batch_size (now 96)")
+    _failed(
+        desk, ended, 9, "Memory is short: ", "GB at once cannot be had", "data.batch_size (now 96)"
+    )
 
 
 def test_what_torch_says_of_memory_is_understood() -> None:

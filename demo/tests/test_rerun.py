@@ -37,8 +37,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     # `data/` is git-ignored in a project; here DVC keeps its files of a data set in git.
     (desk.project / ".gitignore").write_text("/runs/\n__pycache__/\n")
     _git(top, "init", "--quiet")
-    _dvc(top, "init", "--quiet")
-    _dvc(top, "config", "cache.dir", "../elsewhere/cache", "--local")
+    _dvc(desk.folder, "init", "--quiet", "--subdir")
+    _dvc(desk.folder, "config", "cache.dir", "../elsewhere/cache", "--local")
     _draw(desk)
     _commit(top, "first")
     schema = next(desk.project.glob("*/schema.py"))

@@ -68,10 +68,11 @@ def _require_same(folder: Path, recipe: Mapping[str, Any]) -> None:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{folder} exists, and was not made here: it has no readable {RECIPE}.",
-            hint="Name another data.dir, or use your own data with data=folder data.dir=...",
+            hint="Name another data.dir. Data of your own is taken as it is: pictures with "
+            "data=folder, sentences with data.make=0.",
         ) from error
     if found != dict(recipe):
         raise DataError(
             f"{folder} was made from {found}, not from {dict(recipe)}.",
-            hint="`make-data` with the same keys makes it anew; or name another data.dir.",
+            hint="`make-data` makes it anew (see --count and --seed); or name another data.dir.",
         )

@@ -99,6 +99,11 @@ class PictureData(ClassifiedData):
     def read_splits(self) -> None:
         """Find the files of each split."""
         self.classes = _classes_in(self._dir / "train")
+        if len(self.classes) < 2:
+            raise DataError(
+                f"{self._dir}/train holds {len(self.classes)} class.",
+                hint="There must be two or more, each a folder.",
+            )
         for split in SPLITS:
             files = _files_in(self._dir / split, self.classes)
             # Mixed, so that every batch has all classes; those of training are mixed each epoch.
@@ -120,10 +125,6 @@ def _classes_in(folder: Path) -> tuple[str, ...]:
             f"{folder} cannot be read: {error.strerror}.",
             hint="data.dir must hold train/, val/ and test/, each with a folder for each class.",
         ) from error
-    if len(classes) < 2:
-        raise DataError(
-            f"{folder} holds {len(classes)} class folders.", hint="There must be two or more."
-        )
     return classes
 
 

@@ -74,7 +74,8 @@ class Classifier(lightning.LightningModule):
         loss: Tensor = self.loss(self.backbone(inputs), labels)
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"The loss is {loss.item()} at batch {batch_idx} of epoch {self.current_epoch}.",
+                f"The loss is {loss.item()} at batch {batch_idx + 1} of epoch "
+                f"{self.current_epoch + 1}.",
                 hint=f"Lower optimizer.lr (now {self.settings.optimizer.lr:g}), or add "
                 "+trainer.gradient_clip_val=1. `train resume=RUN` goes on from the last epoch.",
             )
