@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def cluster_view(cluster: Cluster) -> RenderableType:
     """Return the nodes as Ray names them, and how to use them."""
-    table = Table(box=box.SIMPLE_HEAD, title="Ray says", title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, title="Answered", title_justify="left", title_style="bold")
     table.add_column("node", no_wrap=True)
     table.add_column("address")
     table.add_column("CPUs", justify="right")

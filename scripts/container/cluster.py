@@ -23,7 +23,7 @@ _LINES_SHOWN = 10
 
 @dataclass(frozen=True)
 class Node:
-    """A node that Ray itself says is alive; ``host`` is what a run's record calls it."""
+    """A node that does what Ray asks of it; ``host`` is what a run's record calls it."""
 
     host: str
     address: str
@@ -68,7 +68,7 @@ def require_sensible(workers: int) -> None:
 def start_cluster(
     settings: Settings, engine: Engine, progress: Progress, *, workers: int
 ) -> Cluster:
-    """Start a head and workers, and wait until Ray says that all are there.
+    """Start a head and workers, and wait until each does what Ray asks of it.
 
     What runs already as it should goes on. The nodes share this machine's CPUs evenly.
 
@@ -100,9 +100,7 @@ def start_cluster(
         found = ask_inside(settings, head, request, progress, module=INSIDE)["nodes"]
     nodes = tuple(Node(each["host"], each["address"], int(each["cpus"])) for each in found)
     if len(nodes) != workers + 1:
-        raise _not_started(
-            settings, engine, f"Of {workers + 1} nodes, Ray sees {len(nodes)} alive."
-        )
+        raise _not_started(settings, engine, f"Not all of the {workers + 1} nodes of Ray answer.")
     return Cluster(nodes)
 
 

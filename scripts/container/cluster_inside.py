@@ -6,6 +6,7 @@ Run as ``python -m scripts.container.cluster_inside REQUEST``; speaks the protoc
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -22,7 +23,10 @@ _PAUSE_S = 0.5
 
 
 def nodes(_: Progress, *, expected: int, within_s: float = ANSWERS_WITHIN_S) -> dict[str, Any]:
-    """Wait until so many nodes are alive, no more and no fewer; return those that are at last."""
+    """Wait until so many nodes answer, no more and no fewer; return those that do at last.
+
+    A list is not enough: for half a minute it goes on naming a node that was lost.
+    """
     import ray  # noqa: PLC0415  a second and more
 
     until = time.monotonic() + within_s
@@ -32,8 +36,9 @@ def nodes(_: Progress, *, expected: int, within_s: float = ANSWERS_WITHIN_S) -> 
             with suppress(ConnectionError):  # the head does not listen yet
                 ray.init("localhost:6379", log_to_driver=False, logging_level="error")
         else:
-            alive = [node for node in ray.nodes() if node["Alive"]]
-            if len(alive) == expected:
+            listed = [node for node in ray.nodes() if node["Alive"]]
+            alive = _answering(listed, until) if len(listed) == expected else []
+            if alive:
                 break
         time.sleep(_PAUSE_S)
     return {
@@ -47,6 +52,30 @@ def nodes(_: Progress, *, expected: int, within_s: float = ANSWERS_WITHIN_S) -> 
             for node in sorted(alive, key=lambda each: each["NodeManagerHostname"] != "ray-head")
         ]
     }
+
+
+def _answering(listed: list[dict[str, Any]], until: float) -> list[dict[str, Any]]:
+    """Return the nodes if each one does what it is asked, else none."""
+    import ray  # noqa: PLC0415  as above
+    from ray.exceptions import RayError  # noqa: PLC0415  as above
+    from ray.util.scheduling_strategies import (  # noqa: PLC0415  as above
+        NodeAffinitySchedulingStrategy,
+    )
+
+    ask = ray.remote(num_cpus=0, max_retries=0)(_hostname)
+    answers = []
+    for node in listed:
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        answers.append(ask.options(scheduling_strategy=there).remote())
+    try:
+        names = ray.get(answers, timeout=max(1.0, until - time.monotonic()))
+    except RayError:
+        return []
+    return listed if names == [node["NodeManagerHostname"] for node in listed] else []
+
+
+def _hostname() -> str:
+    return socket.gethostname()
 
 
 if __name__ == "__main__":
