@@ -268,10 +268,12 @@ def _came_of_ctrl_c(error: BaseException) -> bool:
 
     Lightning turns it into an exit of its own, and a library may fail at being broken off.
     """
-    seen: BaseException | None = error
-    while seen is not None and not isinstance(seen, KeyboardInterrupt):
-        seen = seen.__cause__ or seen.__context__
-    return seen is not None
+    chain: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in chain:  # `build` raises causes from what they caused
+        chain.append(at)
+        at = at.__cause__ or at.__context__
+    return any(isinstance(each, KeyboardInterrupt) for each in chain)
 
 
 def _is_first_process() -> bool:

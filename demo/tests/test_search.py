@@ -125,7 +125,6 @@ def test_a_trial_is_a_run_of_its_own_as_well(searched: Desk) -> None:
         (["metric=val/loss"], "metric was val/accuracy, and is val/loss"),
         (["optimizer.lr=choice(0.01,1)"], "optimizer.lr had other values to search"),
         (["hydra.sweeper.direction=minimize"], "hydra.sweeper.direction was maximize"),
-        (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials is 0: it must be >= 1."),
         (["hydra.sweeper.storage=sqlite:////no/such.db"], "hydra.sweeper.storage=sqlite:////no/su"),
         (["hparams_search=cat_dogs"], "Did you mean hparams_search=cats_dogs?"),
     ],
@@ -142,7 +141,7 @@ def test_what_does_not_fit_is_named(searched: Desk, words: list[str], said: str)
 def test_many_processes_leave_a_pruned_trial_together(searched: Desk) -> None:
     desk = searched
     ended = desk.run(
-        *SEARCH, *desk.places(), "trainer=ddp_cpu", "trainer.max_epochs=3", "optimizer.lr=0.01",
+        *SEARCH, *desk.places(), "trainer=ddp_cpu", "trainer.max_epochs=2", "optimizer.lr=0.01",
         "model.width=choice(4,6)", "hydra.sweeper.n_trials=2", "hydra.sweeper.study_name=ddp",
         "hydra.sweeper.pruner.n_warmup_steps=0",
     )  # fmt: skip

@@ -143,4 +143,7 @@ def test_a_library_that_fails_as_it_is_broken_off_is_no_failure() -> None:
     with pytest.raises(AttributeError) as raised:
         draw()
     assert _came_of_ctrl_c(raised.value)
-    assert not _came_of_ctrl_c(AttributeError("eventson"))
+    circular = AttributeError("eventson")
+    circular.__cause__ = RuntimeError()
+    circular.__cause__.__cause__ = circular
+    assert not _came_of_ctrl_c(circular)

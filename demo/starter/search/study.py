@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import time
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -31,6 +32,8 @@ WHY = "fail_reason"
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 60
 """How long a writer waits for the others that write into the same SQLite file."""
+_LINGERING_S = 10
+"""How long the workers of a data loader may outlive their killed process, whose lock they share."""
 _BEGIN = "`train hparams_search=...` makes one."
 
 
@@ -182,11 +185,20 @@ def alone(sweep_dir: Path) -> Iterator[None]:
     """
     sweep_dir.mkdir(parents=True, exist_ok=True)
     with (sweep_dir / ".lock").open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ConfigError(
-                f"{sweep_dir}: another process is searching here.",
-                hint="Wait for it, or begin another study: hydra.sweeper.study_name=NAME",
-            ) from error
+        until = time.monotonic() + _LINGERING_S
+        while not _locked(file):
+            if time.monotonic() > until:
+                raise ConfigError(
+                    f"{sweep_dir}: another process is searching here.",
+                    hint="Wait for it, or begin another study: hydra.sweeper.study_name=NAME",
+                )
+            time.sleep(0.2)
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

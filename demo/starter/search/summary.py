@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 STUDY = "study.db"
 _ENDS = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED}
 _STATES = {COMPLETE: TrialState.COMPLETE, PRUNED: TrialState.PRUNED}
+_NO_VALUES = ("trial", "ckpt_path")
+"""Words that a search adds to a run, which differ and were not searched."""
 _ORDER = (COMPLETE, PRUNED, RUNNING)
 
 
@@ -150,7 +152,8 @@ def _of_records(folder: Path, runs: Sequence[Path]) -> Summary:
     records = [read_record(run) for run in runs]
     words = [dict(word.partition("=")[::2] for word in each["overrides"]) for each in records]
     names = list(dict.fromkeys(name for each in words for name in each))
-    varied = [name for name in names if len({each.get(name) for each in words}) > 1]
+    differ = [name for name in names if len({each.get(name) for each in words}) > 1]
+    varied = [name for name in differ if name not in _NO_VALUES]
     choices = {
         name: CategoricalDistribution(sorted({each.get(name, "") for each in words}))
         for name in varied

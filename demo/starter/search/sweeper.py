@@ -109,7 +109,12 @@ class StudySweep(OptunaSweeperImpl):
             self._conclude(folder)
 
     def _begin(self, folder: Path) -> None:
-        """Open the study, or begin it, and see that it is the search of before."""
+        """Open the study, or begin it, and see that it is the search of before.
+
+        Raises:
+            ConfigError: It is another search.
+            TrainingError: Too many of its trials have failed already.
+        """
         study = studies.begin(str(self.storage), str(self.study_name), self.direction)
         about = {
             "metric": self._metric,
@@ -136,6 +141,8 @@ class StudySweep(OptunaSweeperImpl):
             "study %s: %s of %s trials are done  %s", study.study_name,
             sum(counts.values()), self.n_trials, folder,
         )  # fmt: skip
+        if self._failed_too_often(study):
+            raise self._too_many_failures(study)
 
     def _run_batch(self, folder: Path) -> bool:
         """Run as many trials as run at once; return whether there were any to run."""
@@ -245,15 +252,22 @@ class StudySweep(OptunaSweeperImpl):
             self._note(study, number, state, value)
             return
         self._note(study, number, TrialState.FAIL, reason=f"{type(failure).__name__}: {failure}")
-        failed = _counted(study.trials)["fail"]
-        if failed > self.max_failure_rate * self.n_trials:
+        if self._failed_too_often(study):
             if not isinstance(failure, StarterError):
                 raise failure
-            raise TrainingError(
-                f"{failed} of {self.n_trials} trials have failed, the last one so: {failure.text}",
-                hint="Narrow the search down, or raise hydra.sweeper.max_failure_rate "
-                f"(now {self.max_failure_rate:g}).",
-            ) from failure
+            raise self._too_many_failures(study) from failure
+
+    def _failed_too_often(self, study: Study) -> bool:
+        return _counted(study.trials)["fail"] > self.max_failure_rate * self.n_trials
+
+    def _too_many_failures(self, study: Study) -> TrainingError:
+        failed = [each for each in study.trials if each.state == TrialState.FAIL]
+        reason = failed[-1].system_attrs.get(studies.WHY, "")
+        return TrainingError(
+            f"{len(failed)} of {self.n_trials} trials have failed, the last one so: {reason}",
+            hint="Narrow the search down, or raise hydra.sweeper.max_failure_rate "
+            f"(now {self.max_failure_rate:g}).",
+        )
 
     def _note(
         self,

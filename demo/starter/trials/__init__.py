@@ -11,8 +11,7 @@ import sys
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent to anybody
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # two trials that say the same are two lines
-# Nobody collects them, and where nobody does, Ray complains among the lines of the trials.
-os.environ.setdefault("RAY_enable_metrics_collection", "0")
+os.environ.setdefault("RAY_worker_niceness", "0")  # as a run of one's own, not behind all others
 # A trial whose process was ended because memory was short is begun anew so often, not for ever.
 os.environ.setdefault("RAY_task_oom_retries", "3")
 if not sys.stderr.isatty():
