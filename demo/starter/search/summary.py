@@ -12,8 +12,9 @@ from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState, create_trial
 
+from starter.changes import RECORD
 from starter.errors import ConfigError
-from starter.record import COMPLETE, FAILED, PRUNED, RECORD, RUNNING, read_record, value_of
+from starter.record import COMPLETE, FAILED, PRUNED, RUNNING, read_record, value_of
 from starter.search import study as studies
 
 if TYPE_CHECKING:

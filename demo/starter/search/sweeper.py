@@ -24,8 +24,9 @@ from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
 from starter import schema
+from starter.changes import RECORD
 from starter.errors import ConfigError, StarterError, TrainingError
-from starter.record import COMPLETE, FAILED, PRUNED, RECORD, RUNNING, read_record, value_of
+from starter.record import COMPLETE, FAILED, PRUNED, RUNNING, read_record, value_of
 from starter.resuming import LAST
 from starter.search import study as studies
 
