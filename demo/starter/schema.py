@@ -368,23 +368,26 @@ def typed(group: str, plain: DictConfig) -> DictConfig:
         ConfigError: No option of the group builds that, or a value has the wrong type.
     """
     target = plain.get("_target_")
-    refused: ConfigError | None = None
+    fitting: list[DictConfig] = []
     for option in OPTIONS[group].values():
         if option._target_ != target:  # type: ignore[attr-defined]  # every option has it
             continue
         try:
-            config = DictConfig(OmegaConf.merge(OmegaConf.structured(option), plain))
-            check_ranges(DictConfig({group: config}))
+            fitting.append(DictConfig(OmegaConf.merge(OmegaConf.structured(option), plain)))
         except OmegaConfBaseException as error:
-            refused = refused or ConfigError(f"{group}: {str(error).splitlines()[0]}.")
-        except ConfigError as error:
-            # Several options may build the same, with other ranges.
-            refused = refused or error
-        else:
-            return config
-    if refused is not None:
-        raise refused
+            raise ConfigError(f"{group}: {str(error).splitlines()[0]}.") from error
+    # Several may build the same, with other ranges; the check tells what is out of all of them.
+    if fitting:
+        return next((each for each in fitting if _in_range(group, each)), fitting[0])
     raise ConfigError(f"{group}._target_ is {target!r}, which no option of {group} has.")
+
+
+def _in_range(group: str, config: DictConfig) -> bool:
+    try:
+        check_ranges(DictConfig({group: config}))
+    except ConfigError:
+        return False
+    return True
 
 
 def _check_trainer(trainer: DictConfig, *, lightning: bool) -> None:
