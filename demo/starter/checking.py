@@ -1,19 +1,68 @@
-"""What is checked before anything starts beside types and ranges: files and keys."""
+"""What is checked before anything starts: keys, ranges, files, and what a server wants to know."""
 
 from __future__ import annotations
 
+import inspect
 import netrc
 import os
 import zipfile
-from typing import TYPE_CHECKING
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from starter.errors import ConfigError
+from starter.ranges import check_ranges, nearest
+from starter.schema import COMMANDS, Search, Trainer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from omegaconf import DictConfig
+
+def check(config: DictConfig, command: str, *, lightning: bool = True) -> None:
+    """Check a composed configuration: nothing missing, all in range, all arguments known.
+
+    Args:
+        config: The configuration.
+        command: Whose it is.
+        lightning: Whether to load Lightning, and ask it for its trainer's arguments.
+
+    Raises:
+        ConfigError: Something is not as it must be; the message names the key.
+    """
+    known = [each.name for each in fields(COMMANDS[command])]
+    for key in sorted({str(key) for key in config}.difference(known)):
+        near = nearest(key, known)
+        raise ConfigError(
+            f"{key}: `{command}` has no such key.",
+            hint=(f"Did you mean {near}? " if near else "")
+            + f"A value of your own goes below experiment: +experiment.{key}=...",
+        )
+    _require_fields(config, "")
+    check_ranges(config)
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigError(f"{', '.join(missing)} has no value.", hint=f"Give one: {missing[0]}=...")
+    if "trainer" in config and config.trainer is not None:
+        _check_trainer(config.trainer, lightning=lightning)
+
+
+def check_search(sweeper: Mapping[str, Any]) -> None:
+    """Check `hydra.sweeper`, where it is a study.
+
+    Raises:
+        ConfigError: A value is unknown, has the wrong type, or lies outside its range.
+    """
+    known = _check_part("hydra.sweeper", Search, sweeper)
+    for key in sorted({*sweeper} - known):
+        near = nearest(key, known)
+        raise ConfigError(
+            f"hydra.sweeper.{key}: a search has no such setting.",
+            hint=f"Did you mean hydra.sweeper.{near}?" if near else f"It has {', '.join(known)}.",
+        )
 
 
 def require_checkpoint(path: Path) -> None:
@@ -60,3 +109,51 @@ def _in_netrc(host: str) -> bool:
         return netrc.netrc().authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
+
+
+def _require_fields(node: DictConfig, path: str) -> None:
+    """Check that no option has a key that its dataclass has not: `+` and `++` would add any."""
+    kind = OmegaConf.get_type(node)
+    known = [each.name for each in fields(kind)] if is_dataclass(kind) else None
+    for name in map(str, node):
+        if known is not None and name not in known:
+            near = nearest(name, known)
+            raise ConfigError(
+                f"{path}{name}: there is no such key.",
+                hint=f"Did you mean {path}{near}?" if near else f"There are: {', '.join(known)}.",
+            )
+        below = node._get_node(name)  # noqa: SLF001  the public way would resolve it
+        if isinstance(below, DictConfig) and not below._is_none():  # noqa: SLF001
+            _require_fields(below, f"{path}{name}.")
+
+
+def _check_trainer(trainer: DictConfig, *, lightning: bool) -> None:
+    """Check the trainer's arguments: those with a range here, the others by Lightning's names."""
+    known = _check_part("trainer", Trainer, trainer)
+    rest = {str(key) for key in trainer} - known - {"_target_"}
+    if not rest or not lightning:
+        return
+    from lightning import Trainer as LightningTrainer  # noqa: PLC0415  only when it is to train
+
+    names = list(inspect.signature(LightningTrainer.__init__).parameters)
+    for key in sorted(rest.difference(names)):
+        near = nearest(key, names)
+        raise ConfigError(
+            f"trainer.{key}: `lightning.Trainer` has no such argument.",
+            hint=f"Did you mean trainer.{near}?" if near else "See Lightning's Trainer for all.",
+        )
+
+
+def _check_part(path: str, kind: type, values: Mapping[Any, Any]) -> set[str]:
+    """Check those of some values that have a type and a range here; return their names."""
+    known = {each.name for each in fields(kind)}
+    try:
+        ours = OmegaConf.merge(
+            OmegaConf.structured(kind),
+            {str(key): value for key, value in values.items() if key in known},
+        )
+    except OmegaConfBaseException as error:
+        key = f"{path}.{error.full_key}" if error.full_key else path
+        raise ConfigError(f"{key}: {str(error).splitlines()[0]}.") from error
+    check_ranges(DictConfig({path: ours}))
+    return known

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import OmegaConf
 
-from starter import schema
+from starter.checking import check
 from starter.commands import QUIET, run
 from starter.errors import ConfigError
 
@@ -25,7 +25,7 @@ def main() -> None:
     given = parser.parse_args()
 
     def write(config: DictConfig) -> None:
-        schema.check(config, "train", lightning=False)
+        check(config, "train", lightning=False)
         try:
             given.to.parent.mkdir(parents=True, exist_ok=True)
             # As written: a place that is given by its name holds on every machine.

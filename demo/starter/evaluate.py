@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starter import schema
-from starter.checking import require_checkpoint, require_keys
+from starter.checking import check, require_checkpoint, require_keys
 from starter.commands import run
 from starter.record import newest_checkpoint, plain_metrics, recorded
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def evaluate(config: DictConfig) -> float | None:
     """Measure, print and record; return the accuracy."""
     with recorded(config, "evaluate") as record:
-        schema.check(config, "evaluate")
+        check(config, "evaluate")
         require_keys(config.logger)
         path = config.ckpt_path or newest_checkpoint(Path(config.paths.runs_dir))
         require_checkpoint(Path(path))

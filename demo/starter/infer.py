@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starter import schema
-from starter.checking import require_checkpoint
+from starter.checking import check, require_checkpoint
 from starter.commands import run
 from starter.errors import ConfigError, DataError
 from starter.record import newest_checkpoint
@@ -19,7 +18,7 @@ _ASKED = ("img_path", "text", "text_path")
 
 def infer(config: DictConfig) -> None:
     """Print the most likely classes; for many samples, write a CSV."""
-    schema.check(config, "infer")
+    check(config, "infer")
     asked = [key for key in _ASKED if config[key] is not None]
     if len(asked) != 1:
         raise ConfigError(

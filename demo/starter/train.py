@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starter import schema
-from starter.checking import require_checkpoint, require_keys
+from starter.checking import check, require_checkpoint, require_keys
 from starter.commands import run
 from starter.errors import TrainingError
 from starter.record import PRUNED, recorded, value_of
@@ -22,7 +21,7 @@ def train(config: DictConfig) -> float | None:
         TrainingError: A trial of a search has measured no number.
     """
     with recorded(config, "train") as record:
-        schema.check(config, "train")
+        check(config, "train")
         require_keys(config.logger)
         if config.ckpt_path:
             require_checkpoint(Path(config.ckpt_path))

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starter import schema
+from starter.checking import check
 from starter.commands import run
 from starter.data.tables import table_of_pictures, table_of_sentences
 from starter.errors import ConfigError, DataError
@@ -34,7 +34,7 @@ def validate_data(config: DictConfig) -> None:
     Raises:
         DataError: Something is wrong with it.
     """
-    schema.check(config, "train", lightning=False)
+    check(config, "train", lightning=False)
     read = _TABLES.get(config.data["_target_"])
     if read is None or config.data.get("hub_name"):
         raise ConfigError(

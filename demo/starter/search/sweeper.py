@@ -23,8 +23,8 @@ from optuna.distributions import distribution_to_json
 from optuna.samplers import RandomSampler
 from optuna.trial import Trial, TrialState
 
-from starter import schema
 from starter.changes import RECORD
+from starter.checking import check_search
 from starter.errors import ConfigError, StarterError, TrainingError
 from starter.record import COMPLETE, FAILED, PRUNED, RUNNING, read_record, value_of
 from starter.resuming import LAST
@@ -61,7 +61,7 @@ class StudySweep(OptunaSweeperImpl):
     """
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401  checked at once
-        schema.check_search(settings)
+        check_search(settings)
         del settings["pruner"]
         super().__init__(search_space=None, **settings)
         self._space: dict[str, BaseDistribution] = {}
