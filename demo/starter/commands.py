@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from starter import schema
-from starter.errors import EXIT_INTERRUPTED, ConfigError, StarterError
+from starter.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, ConfigError, StarterError
 from starter.params import spelled_out
 from starter.ranges import nearest
 from starter.resuming import resumed
@@ -113,13 +113,17 @@ def exit_on_error() -> Iterator[None]:
         _say(f"ERROR {error.text}", *([f"HINT  {error.hint}"] if error.hint else []))
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt as error:
-        _interrupted(str(error))
+        _interrupted(EXIT_INTERRUPTED, str(error))
+    except SystemExit as error:
+        if error.code is None:  # so Lightning ends a training on SIGTERM, as if all were done
+            _interrupted(EXIT_TERMINATED)
+        raise
 
 
-def _interrupted(how_to_go_on: str) -> NoReturn:
+def _interrupted(exit_code: int, how_to_go_on: str = "") -> NoReturn:
     usual = "`train resume=RUN` goes on from the last epoch that was completed."
     _say(f"Interrupted. {how_to_go_on or usual}")
-    raise SystemExit(EXIT_INTERRUPTED)
+    raise SystemExit(exit_code)
 
 
 def _say(*lines: str) -> None:

@@ -6,7 +6,8 @@
       ConfigError           2   a key, its value, and what is allowed
       DataError             8   a file or folder of the data
       TrainingError         9   training cannot go on: the loss is no number, memory is short
-    interrupted           130   `train resume=RUN` continues
+    interrupted           130   Ctrl-C; `train resume=RUN` continues
+    terminated            143   SIGTERM, by a scheduler say; likewise
 
 A message says what is wrong with which thing; its hint says what to do next. What is no
 :class:`StarterError` is a bug and keeps its traceback.
@@ -18,6 +19,8 @@ from typing import ClassVar
 
 EXIT_INTERRUPTED = 130
 """What a shell reports for SIGINT: 128 + 2."""
+EXIT_TERMINATED = 143
+"""What a shell reports for SIGTERM: 128 + 15."""
 
 
 class StarterError(Exception):

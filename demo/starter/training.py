@@ -20,6 +20,7 @@ from starter.callbacks.lines import metrics_line
 from starter.callbacks.pruning import Pruning
 from starter.callbacks.seeding import SeedEachBatch, seed_everything
 from starter.checkpoints import WholeCheckpoints, epochs_done, metrics_measured
+from starter.errors import ConfigError
 from starter.failures import explained_failures
 from starter.models.classifier import Classifier
 from starter.record import plain_metrics
@@ -68,6 +69,12 @@ def fit(config: DictConfig) -> Result:
         data.setup()
         if config.ckpt_path:
             data.first_epoch = epochs_done(Path(config.ckpt_path))
+            if data.first_epoch > config.trainer.max_epochs:
+                raise ConfigError(
+                    f"trainer.max_epochs={config.trainer.max_epochs}: {config.ckpt_path} has "
+                    f"{data.first_epoch} epochs behind it.",
+                    hint="To go on, raise trainer.max_epochs.",
+                )
         module = Classifier(portable(config), data.classes, data.encoder.describe())
         pruning = Pruning(config.metric, config.trial)
         trainer = make_trainer(config, pruning)

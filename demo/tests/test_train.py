@@ -105,17 +105,22 @@ def test_a_killed_run_goes_on_to_the_same_metrics(desk: Desk) -> None:
     # As one that was killed after its last epoch: nothing is left to train.
     assert desk.run("train", f"resume={desk.folder}/runs/killed").code == 0
     assert desk.metrics("runs/killed") == desk.metrics("runs/unbroken")
+    ended = desk.run("train", f"resume={desk.folder}/runs/killed", "trainer.max_epochs=2")
+    assert ended.code == 2
+    assert "trainer.max_epochs=2" in ended.err
+    assert "4 epochs behind it" in ended.err
 
 
-def test_ctrl_c_says_how_to_go_on(desk: Desk) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_ended_says_how_to_go_on(desk: Desk, sent: signal.Signals, code: int) -> None:
     process = desk.start(
         "train", *TINY, *desk.places("runs/stopped"), "logger=none", "trainer.max_epochs=1000"
     )
     log = desk.folder / "runs/stopped/train.log"
     await_seen(lambda: log.is_file() and "epoch 1/" in log.read_text())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "train resume=RUN" in err
     assert desk.record("runs/stopped")["status"] == "interrupted"
 
