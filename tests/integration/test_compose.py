@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import process
+from scripts.container.model import RAY_NODES
 from scripts.crossing.network import find_ca_bundle
 from tests.workspace import REPOSITORY, Workspace, base_image
 
@@ -56,12 +57,13 @@ def test_it_is_hardened_and_publishes_on_loopback_only() -> None:
     command = ["docker", "compose", "--file", "docker-compose.yml", "--profile", "*"]
     read = process.run([*command, "config", "--format", "json"], cwd=REPOSITORY)
     services = json.loads(read.stdout)["services"]
-    for service in services.values():
+    for name, service in services.items():
         assert service["cap_drop"] == ["ALL"]
         assert "cap_add" not in service
         assert "no-new-privileges:true" in service["security_opt"]
         assert service["init"] is True
-        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}
+        hosts = {port["host_ip"] for port in service.get("ports", [])}
+        assert hosts == (set() if name in RAY_NODES else {"127.0.0.1"})
     dev = services["dev"]
     assert dev["healthcheck"]["test"][0] == "CMD"
     assert dev["shm_size"] == str(8 * 1024**3)
