@@ -128,7 +128,7 @@ def write_answers(
     """
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["sample", "class", "probability"])
             for sample, likely in zip(samples, answers):
                 name, probability = likely[0]

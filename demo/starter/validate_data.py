@@ -96,7 +96,7 @@ def _write_problems(folder: Path, problems: Sequence[Problem]) -> None:
             file.unlink(missing_ok=True)
             return
         with file.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
+            writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(["sample", "problem"])
             writer.writerows((each.sample, each.told) for each in problems)
     except OSError as error:

@@ -113,6 +113,8 @@ def make_repository(folder: Path) -> Repository:
 
     shutil.copytree(PROJECT, repository.project, ignore=left_out)
     (repository.project / "params.yaml").write_text(yaml.safe_dump(TINY))
+    # As in the workspace: git writes the ends of lines anew, under which DVC's hashes must hold.
+    (repository.project.parent / ".gitattributes").write_text("* text=auto eol=lf\n")
     repository.git("init", "--quiet", "--initial-branch=main", "..")
     if not (repository.project / ".dvc").is_dir():  # where the workspace's DVC project has it
         repository.dvc("init", "--subdir")

@@ -77,7 +77,7 @@ def _write(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, str]]) 
     path.parent.mkdir(parents=True, exist_ok=True)
     writing = path.with_name(f".{path.name}.writing")
     with writing.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, names)
+        writer = csv.DictWriter(stream, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     writing.replace(path)

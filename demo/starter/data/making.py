@@ -74,6 +74,6 @@ def make_sentences(folder: Path, *, count: int, again: bool, seed: int = 0) -> N
 
 def _write_csv(path: Path, rows: Iterable[tuple[str, int]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["sentence", "label"])
         writer.writerows(rows)
