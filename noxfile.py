@@ -19,6 +19,16 @@ nox.options.error_on_missing_interpreters = True
 _IN_IMAGE = "none"
 """Inside, the image *is* the environment: what passes here passes in what people use."""
 
+_PROCESSES = min(os.cpu_count() or 1, 4)
+_SHARE = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // _PROCESSES, 1))}
+"""Each process's trainings keep to its share of the cores."""
+
+
+def _several() -> list[str]:
+    # In their order: what has few tests has long ones, and left to the end it keeps one core alone.
+    options = ["--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["--numprocesses", str(_PROCESSES), *options]
+
 
 @nox.session(venv_backend=_IN_IMAGE)
 def lint(session: nox.Session) -> None:
@@ -42,15 +52,12 @@ def layers(session: nox.Session) -> None:
 @nox.session(venv_backend=_IN_IMAGE)
 def tests(session: nox.Session) -> None:
     """Run all tests that need no engine, a file for each core at a time."""
-    processes = str(min(os.cpu_count() or 1, 4))
-    # In their order: what has few tests has long ones, and left to the end it keeps one core alone.
-    several = ["--numprocesses", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
-    session.run("pytest", *(session.posargs or several))
+    session.run("pytest", *(session.posargs or _several()), env=_SHARE)
 
 
 @nox.session(venv_backend="venv")
 def integration(session: nox.Session) -> None:
-    """Run the host's tests against the real engine."""
+    """Run the host's tests against the real engine, a file for each core at a time."""
     session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
     env = {}
     if shutil.which("npm"):  # the reference dev-container CLI, what drives a browser, Azurite
@@ -58,4 +65,4 @@ def integration(session: nox.Session) -> None:
             session.run("npm", "ci", "--silent", "--prefix", str(package), external=True)
         program = DEVCONTAINER / "node_modules" / ".bin" / "devcontainer"
         env["SLIPWAY_TEST_DEVCONTAINER"] = str(program)
-    session.run("pytest", *(session.posargs or ["tests/integration"]), env=env)
+    session.run("pytest", *(session.posargs or ["tests/integration", *_several()]), env=env)

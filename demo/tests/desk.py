@@ -74,12 +74,21 @@ class Desk:
         return record
 
 
-def await_seen(seen: Callable[[], bool], *, seconds: float = 300) -> None:
-    """Wait until something has come about; a file that is asked may still be missing."""
+def await_seen(
+    seen: Callable[[], bool], process: subprocess.Popen[str] | None = None, *, seconds: float = 300
+) -> None:
+    """Wait until something has come about; a file that is asked may still be missing.
+
+    What ``process`` has said is told if it ends before, or does not come to it.
+    """
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while time.monotonic() < until and (process is None or process.poll() is None):
         with suppress(FileNotFoundError):
             if seen():
                 return
         time.sleep(0.02)
-    pytest.fail("it did not come to that")
+    said = ""
+    if process is not None:
+        process.kill()
+        said = "".join(process.communicate())
+    pytest.fail(f"it did not come to that: {said}")

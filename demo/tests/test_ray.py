@@ -6,18 +6,14 @@ import json
 import os
 import pickle
 import signal
-import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any
 
 import pytest
 
-from desk import TINY, Desk
+from desk import TINY, Desk, await_seen
 from starter.errors import TrainingError
 from starter.trials import running
-
-if TYPE_CHECKING:
-    import subprocess
 
 LOCAL = ("hydra/launcher=ray_local", "+hydra.launcher.ray.init.num_cpus=2")
 
@@ -52,11 +48,11 @@ def test_a_lost_trial_goes_on_and_ctrl_c_ends_all(desk: Desk) -> None:
     )  # fmt: skip
     try:
         logs = [desk.folder / f"sweep/{number}/train.log" for number in range(2)]
-        _await(process, lambda: all("epoch 2/" in log.read_text() for log in logs))
+        await_seen(lambda: all("epoch 2/" in log.read_text() for log in logs), process)
         os.kill(desk.record("sweep/1")["process"]["pid"], signal.SIGKILL)
-        _await(process, lambda: bool(desk.record("sweep/1")["earlier"]))
+        await_seen(lambda: bool(desk.record("sweep/1")["earlier"]), process)
         last = logs[1].read_text().count("epoch ")
-        _await(process, lambda: logs[1].read_text().count("epoch ") > last + 1)
+        await_seen(lambda: logs[1].read_text().count("epoch ") > last + 1, process)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
     finally:
@@ -130,16 +126,3 @@ def _at_once(*records: dict[str, Any]) -> bool:
     began = max(datetime.fromisoformat(record["started"]) for record in records)
     ended = min(datetime.fromisoformat(record["finished"]) for record in records)
     return began < ended and len({record["process"]["pid"] for record in records}) == len(records)
-
-
-def _await(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
-    until = time.monotonic() + 300
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if seen():
-                return
-        except FileNotFoundError:
-            pass
-        time.sleep(0.05)
-    process.kill()
-    pytest.fail("".join(process.communicate()))

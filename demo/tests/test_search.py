@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from desk import TINY, Desk
-
-if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
+from desk import TINY, Desk, await_seen
 
 SPACE = ("optimizer.lr=choice(0.01,10)", "trainer.max_epochs=choice(1,40)")
 SEARCH = (
@@ -38,7 +33,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     log = desk.folder / FOLDER / "1" / "train.log"
 
     process = desk.start(*SEARCH, *desk.places())
-    _await(process, lambda: "epoch 2/40" in log.read_text())
+    await_seen(lambda: "epoch 2/40" in log.read_text(), process)
     process.kill()
     process.communicate()
     assert [state for state, *_ in _trials(desk)] == ["COMPLETE", "RUNNING"]
@@ -46,7 +41,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     before = (_trials(desk)[0], desk.record(f"{FOLDER}/0"))
 
     process = desk.start(*SEARCH, *desk.places())
-    _await(process, lambda: "epoch 4/40" in log.read_text())
+    await_seen(lambda: "epoch 4/40" in log.read_text(), process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
@@ -176,17 +171,3 @@ def _files(desk: Desk) -> dict[str, Any]:
     """Return when each file of the runs was written."""
     runs = [desk.folder / FOLDER / str(number) for number in range(3)]
     return {str(path): path.stat().st_mtime_ns for run in runs for path in run.rglob("*")}
-
-
-def _await(process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
-    """Wait for something while a process runs."""
-    until = time.monotonic() + 300
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if seen():
-                return
-        except FileNotFoundError:
-            pass
-        time.sleep(0.02)
-    process.kill()
-    pytest.fail("it did not come to that: " + "".join(process.communicate()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,8 +17,9 @@ from tests.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-USER_ID = 1234
-USER_NAME = "slipway-ada"
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+USER_ID = 1234 + _PROCESS  # a user for each process: one may be done with theirs before the others
+USER_NAME = f"slipway-ada-{_PROCESS}"
 DOORS = [
     pytest.param(("root", "inv exec"), id="inv exec"),
     pytest.param(

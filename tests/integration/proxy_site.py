@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime as dt
+import fcntl
 import hashlib
 import ipaddress
 import os
@@ -293,8 +294,11 @@ def resolver(address: str, records: Mapping[str, str]) -> Iterator[None]:
         "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces",
         f"--listen-address={address}", "--except-interface=lo", "--pid-file=", *known,
     ]  # fmt: skip
-    with _started(command, (address, 53)):
-        yield
+    # Another process's tests may hold that address's only port 53.
+    with (Path(tempfile.gettempdir()) / "slipway-resolver.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with _started(command, (address, 53)):
+            yield
 
 
 @contextlib.contextmanager

@@ -128,7 +128,7 @@ def test_every_door_has_the_proxy_and_none_its_password(inside: Workspace, site:
 
 def test_what_is_near_is_reached_without(inside: Workspace, site: Company) -> None:
     around = inside.inv("exec", "--", "sh", "-c", "echo $NO_PROXY", env=shell(site)).stdout.strip()
-    assert around == "localhost,127.0.0.1,host.docker.internal,object-store"
+    assert around == "localhost,127.0.0.1,host.docker.internal,object-store,ray-head,ray-worker"
 
 
 def test_net_names_the_proxy_and_not_the_relay(inside: Workspace, site: Company) -> None:

@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("docker")
 
 
-def test_files_made_inside_belong_to_the_person_outside(adas_workspace: Workspace) -> None:
+def test_files_made_inside_belong_to_the_person_outside(
+    ada: int, adas_workspace: Workspace
+) -> None:
     adas_workspace.up()
     plan = adas_workspace.json("plan")
-    assert plan["user"] == {"name": "dev", "uid": 1234, "gid": 1234, "reason": "", "groups": []}
+    assert plan["user"] == {"name": "dev", "uid": ada, "gid": ada, "reason": "", "groups": []}
     script = "id -un; echo x > made-inside; git config user.name; mkdir -p ~/.cache && echo home"
     done = adas_workspace.inv("exec", "--", "sh", "-c", script)
     assert said(done) == "dev home"
-    assert (adas_workspace.root / "made-inside").stat().st_uid == 1234
-    assert (adas_workspace.root / ".slipway" / "compose.yml").stat().st_uid == 1234
+    assert (adas_workspace.root / "made-inside").stat().st_uid == ada
+    assert (adas_workspace.root / ".slipway" / "compose.yml").stat().st_uid == ada
 
 
-def test_a_commit_inside_leaves_every_file_to_the_person(adas_workspace: Workspace) -> None:
+def test_a_commit_inside_leaves_every_file_to_the_person(
+    ada: int, adas_workspace: Workspace
+) -> None:
     adas_workspace.up()
     script = (
         "echo y > committed && git add committed && "
@@ -35,7 +39,7 @@ def test_a_commit_inside_leaves_every_file_to_the_person(adas_workspace: Workspa
     )
     assert said(adas_workspace.inv("exec", "--", "sh", "-c", script)) == "inside"
     objects = (adas_workspace.root / ".git" / "objects").rglob("*")
-    assert {path.stat().st_uid for path in objects} == {1234}
+    assert {path.stat().st_uid for path in objects} == {ada}
 
 
 def test_a_package_can_be_tried_inside_without_root(adas_workspace: Workspace) -> None:
