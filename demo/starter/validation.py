@@ -61,7 +61,8 @@ def schema_of_samples(
     """Return what each sample must be like; in what is told, `{}` stands for the value."""
     import pandera.pandas as pa  # noqa: PLC0415  slow, not for `--help`
 
-    labels = f"the label is {{!r}}: it must be one of {', '.join(classes)}"
+    known = ", ".join(classes).replace("{", "{{").replace("}", "}}")
+    labels = f"the label is {{!r}}: it must be one of {known}"
     columns = {
         "split": pa.Column(str, pa.Check.isin(SPLITS)),
         "label": pa.Column(str, pa.Check.isin(classes, error=labels)),

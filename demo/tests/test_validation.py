@@ -103,6 +103,11 @@ def test_classes_that_are_missing_strange_or_uneven(photos: Path) -> None:
         "test, class dog": {uneven},
         "test/horse/1.png": {"the label is 'horse': it must be one of cat, dog"},
     }
+    for split in ("train", "val", "test"):
+        (photos / split / "dog").rename(photos / split / "{dog}")
+    assert _look(photos)["test/horse/1.png"] == {
+        "the label is 'horse': it must be one of cat, {dog}"
+    }
     shutil.rmtree(photos / "val")
     with pytest.raises(DataError, match="photos/val cannot be read"):
         _look(photos)
