@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,6 @@ import pytest
 
 from scripts import process
 from tests.filesystems import MIB, mounted
-from tests.integration.conftest import USER_NAME
 from tests.workspace import Workspace, said
 
 if TYPE_CHECKING:
@@ -383,7 +383,8 @@ def test_a_group_shares_a_cache_by_contract(ext4: Path, ada: int, team: int) -> 
         refused(made.inv("up", "--yes"), 7, TEAM, "not in", "setgid", "usermod -aG", "g+s")
         assert (cache.stat().st_mode & 0o7777, cache.stat().st_gid) == (0o777, team)
         cache.chmod(0o2770)
-        process.run(["usermod", "--append", "--groups", TEAM, USER_NAME])
+        name = pwd.getpwuid(ada).pw_name
+        process.run(["usermod", "--append", "--groups", TEAM, name])
         made.up()
         assert str(team) in made.inspect()["HostConfig"]["GroupAdd"]
         said_inside = made.inv("exec", "--", "sh", "-c", "umask; id -G").stdout.split()
