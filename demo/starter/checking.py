@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check(config: DictConfig, command: str, *, lightning: bool = True) -> None:
-    """Check a composed configuration: nothing missing, all in range, all arguments known.
+def check(config: DictConfig, command: str) -> None:
+    """Check a composed configuration: nothing missing, all in range, all keys known.
 
     Args:
         config: The configuration.
         command: Whose it is.
-        lightning: Whether to load Lightning, and ask it for its trainer's arguments.
 
     Raises:
         ConfigError: Something is not as it must be; the message names the key.
@@ -47,7 +46,24 @@ def check(config: DictConfig, command: str, *, lightning: bool = True) -> None:
     if missing:
         raise ConfigError(f"{', '.join(missing)} has no value.", hint=f"Give one: {missing[0]}=...")
     if "trainer" in config and config.trainer is not None:
-        _check_trainer(config.trainer, lightning=lightning)
+        _check_part("trainer", Trainer, config.trainer)
+
+
+def check_arguments(trainer: DictConfig) -> None:
+    """Check what is handed to Lightning by its own names; to ask it takes seconds.
+
+    Raises:
+        ConfigError: Lightning's trainer has no such argument.
+    """
+    from lightning import Trainer as LightningTrainer  # noqa: PLC0415  only when it is to train
+
+    names = list(inspect.signature(LightningTrainer.__init__).parameters)
+    for key in sorted({str(key) for key in trainer}.difference(names, ["_target_"])):
+        near = nearest(key, names)
+        raise ConfigError(
+            f"trainer.{key}: `lightning.Trainer` has no such argument.",
+            hint=f"Did you mean trainer.{near}?" if near else "See Lightning's Trainer for all.",
+        )
 
 
 def check_search(sweeper: Mapping[str, Any]) -> None:
@@ -125,23 +141,6 @@ def _require_fields(node: DictConfig, path: str) -> None:
         below = node._get_node(name)  # noqa: SLF001  the public way would resolve it
         if isinstance(below, DictConfig) and not below._is_none():  # noqa: SLF001
             _require_fields(below, f"{path}{name}.")
-
-
-def _check_trainer(trainer: DictConfig, *, lightning: bool) -> None:
-    """Check the trainer's arguments: those with a range here, the others by Lightning's names."""
-    known = _check_part("trainer", Trainer, trainer)
-    rest = {str(key) for key in trainer} - known - {"_target_"}
-    if not rest or not lightning:
-        return
-    from lightning import Trainer as LightningTrainer  # noqa: PLC0415  only when it is to train
-
-    names = list(inspect.signature(LightningTrainer.__init__).parameters)
-    for key in sorted(rest.difference(names)):
-        near = nearest(key, names)
-        raise ConfigError(
-            f"trainer.{key}: `lightning.Trainer` has no such argument.",
-            hint=f"Did you mean trainer.{near}?" if near else "See Lightning's Trainer for all.",
-        )
 
 
 def _check_part(path: str, kind: type, values: Mapping[Any, Any]) -> set[str]:

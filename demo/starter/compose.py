@@ -25,7 +25,7 @@ def main() -> None:
     given = parser.parse_args()
 
     def write(config: DictConfig) -> None:
-        check(config, "train", lightning=False)
+        check(config, "train")
         try:
             given.to.parent.mkdir(parents=True, exist_ok=True)
             # As written: a place that is given by its name holds on every machine.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starter.checking import check, require_checkpoint, require_keys
+from starter.checking import check, check_arguments, require_checkpoint, require_keys
 from starter.commands import run
 from starter.record import newest_checkpoint, plain_metrics, recorded
 
@@ -20,6 +20,7 @@ def evaluate(config: DictConfig) -> float | None:
         require_keys(config.logger)
         path = config.ckpt_path or newest_checkpoint(Path(config.paths.runs_dir))
         require_checkpoint(Path(path))
+        check_arguments(config.trainer)
         from starter.trained import measure_checkpoint  # noqa: PLC0415  torch: when all else is right
 
         measured = measure_checkpoint(config, Path(path))

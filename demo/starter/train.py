@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starter.checking import check, require_checkpoint, require_keys
+from starter.checking import check, check_arguments, require_checkpoint, require_keys
 from starter.commands import run
 from starter.errors import TrainingError
 from starter.record import PRUNED, recorded, value_of
@@ -25,6 +25,7 @@ def train(config: DictConfig) -> float | None:
         require_keys(config.logger)
         if config.ckpt_path:
             require_checkpoint(Path(config.ckpt_path))
+        check_arguments(config.trainer)
         from starter.training import fit  # noqa: PLC0415  torch: only when all else is right
 
         result = fit(config)

@@ -34,7 +34,7 @@ def validate_data(config: DictConfig) -> None:
     Raises:
         DataError: Something is wrong with it.
     """
-    check(config, "train", lightning=False)
+    check(config, "train")
     read = _TABLES.get(config.data["_target_"])
     if read is None or config.data.get("hub_name"):
         raise ConfigError(

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from desk import TINY, Desk, await_seen
-from starter.errors import TrainingError
-from starter.trials import running
+from starter.errors import StarterError, TrainingError
+from starter.trials import connecting, running
 
 LOCAL = ("hydra/launcher=ray_local", "+hydra.launcher.ray.init.num_cpus=2")
 
@@ -102,6 +102,24 @@ def test_what_cannot_be_is_said_at_once(desk: Desk, words: list[str], said: str)
     assert ended.code == 2
     assert said in ended.err
     assert not list(desk.folder.glob("sweep/*/record.json"))
+
+
+def test_a_cluster_that_starts_no_process_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def init(**given: Any) -> None:
+        asked.append(given["address"])
+        if len(asked) != 2:
+            raise ConnectionAbortedError("RuntimeError: Starting Ray client server failed. See x.")
+
+    monkeypatch.setattr(connecting.ray, "init", init)
+    monkeypatch.setattr(connecting, "_require_answer", lambda _address: None)
+    connecting.connect({"address": "ray://head:10001"})
+    assert len(asked) == 2
+    with pytest.raises(StarterError, match="ray://head:10001 starts no process") as told:
+        connecting.connect({"address": "ray://head:10001"})
+    assert len(asked) == 5
+    assert "ray_client_server_" in told.value.hint
 
 
 def test_errors_survive_the_way_to_another_process() -> None:

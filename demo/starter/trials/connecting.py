@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 KEY = "hydra.launcher.ray"
 _CLIENT_PORT = 10001
 _ANSWERS_WITHIN_S = 5.0
+_NOT_UP = "Starting Ray client server failed"
+"""A cluster starts a process for each client; on a busy machine one was seen to end at once."""
+_TRIES = 3
 _SMALLEST_STORE_BYTES = 78_643_200
 """What passes through Ray is configurations and numbers; by itself it would take 30 % of memory."""
 
@@ -48,10 +51,13 @@ def connect(init: Mapping[str, Any]) -> None:
         given["runtime_env"] = {"env_vars": {"PYTHONPATH": python_path}}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Tip: In future versions of Ray", FutureWarning)
-        try:
-            ray.init(**given)
-        except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-            raise _not_connected(address, error) from error
+        for left in reversed(range(_TRIES)):
+            try:
+                ray.init(**given)
+                return
+            except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
+                if not left or _NOT_UP not in str(error):
+                    raise _not_connected(address, error) from error
 
 
 def require_room(remote: Mapping[str, Any]) -> tuple[int, int]:
@@ -105,6 +111,12 @@ def _not_connected(address: str, error: Exception) -> StarterError:
         return StarterError(
             f"Ray does not start on this machine: {said or type(error).__name__}",
             hint="Its logs are in /tmp/ray/session_latest/logs/.",
+        )
+    if _NOT_UP in said:
+        return StarterError(
+            f"The Ray cluster at {address} starts no process for this command.",
+            hint="The head's log says why: /tmp/ray/session_latest/logs/ray_client_server_*.err. "
+            "`./inv ray --stop`, then `./inv ray` starts it anew.",
         )
     return ConfigError(
         f"{KEY}.init.address={address}: {said or type(error).__name__}",
