@@ -45,7 +45,7 @@ def check(config: DictConfig, command: str) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError(f"{', '.join(missing)} has no value.", hint=f"Give one: {missing[0]}=...")
-    if "trainer" in config and config.trainer is not None:
+    if "trainer" in config:
         _check_part("trainer", Trainer, config.trainer)
 
 

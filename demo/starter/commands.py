@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Callable, NoReturn
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -167,6 +168,10 @@ def _explained(name: str) -> Iterator[None]:
         ) from error
     except HydraException as error:
         raise ConfigError(str(error).splitlines()[0]) from error
+    except ValueError as error:
+        if not str(error).startswith("Config group override must be"):
+            raise
+        raise _no_option(name) from error
 
 
 def _unknown_option(error: MissingConfigException) -> ConfigError:
@@ -179,6 +184,23 @@ def _unknown_option(error: MissingConfigException) -> ConfigError:
     return ConfigError(
         f"{group}={word}: there is no such option.",
         hint=f"Did you mean {group}={near}? {listed}" if near else listed,
+    )
+
+
+def _no_option(name: str) -> ConfigError:
+    """Return an error that names the words whose value is a number or nothing, not an option."""
+    words = OverridesParser.create().parse_overrides(
+        [each for each in sys.argv[1:] if each[0] != "-"]
+    )
+    groups = _groups()
+    wrong = [
+        str(each.input_line)
+        for each in words
+        if each.key_or_group in groups and not isinstance(each.value(), (str, list))
+    ]
+    return ConfigError(
+        f"{', '.join(wrong)}: an option is chosen by its name.",
+        hint=f"See `{name} --help`; ~GROUP leaves a group out.",
     )
 
 
@@ -220,15 +242,20 @@ def _known_keys(name: str) -> list[str]:
     """Return all keys and groups of a command's configuration."""
     with initialize_config_dir(version_base="1.3", config_dir=str(CONFIGS)):
         config = compose(name)
-    groups = [*schema.OPTIONS, *(path.name for path in CONFIGS.iterdir() if path.is_dir())]
     options = [
         f"{group}.{each.name}"
         for group, kinds in schema.OPTIONS.items()
         for kind in kinds.values()
         for each in fields(kind)
     ]
-    known = dict.fromkeys([*groups, *options, *_keys_of(config, "")])
+    known = dict.fromkeys([*_groups(), *options, *_keys_of(config, "")])
     return [key for key in known if not key.rpartition(".")[2].startswith("_")]
+
+
+def _groups() -> list[str]:
+    """Return the groups that a command's options stand in."""
+    below = sorted(path for path in CONFIGS.rglob("*") if path.is_dir())
+    return [*schema.OPTIONS, *(path.relative_to(CONFIGS).as_posix() for path in below)]
 
 
 def _keys_of(node: DictConfig, path: str) -> Iterable[str]:

@@ -236,8 +236,7 @@ class Command:
     """What every command has."""
 
     seed: int = ranged(1, at_least=0, at_most=2**32 - 1)
-    data: Any = None
-    paths: Any = None
+    paths: Any = "???"
 
 
 @dataclass
@@ -248,10 +247,11 @@ class Train(Command):
     ckpt_path: Optional[str] = None
     test: bool = True
     metric: str = "val/accuracy"
-    model: Any = None
-    loss: Any = None
-    optimizer: Any = None
-    trainer: Any = None
+    data: Any = "???"
+    model: Any = "???"
+    loss: Any = "???"
+    optimizer: Any = "???"
+    trainer: Any = "???"
     logger: Any = None
     callbacks: Any = None
     experiment: Dict[str, Any] = field(default_factory=dict)
@@ -265,7 +265,8 @@ class Evaluate(Command):
 
     ckpt_path: Optional[str] = None
     split: str = ranged("test", one_of=("train", "val", "test"))
-    trainer: Any = None
+    data: Any = None
+    trainer: Any = "???"
     logger: Any = None
     callbacks: Any = None
 
@@ -281,7 +282,7 @@ class Infer:
     csv_path: str = "predictions.csv"
     batch_size: int = ranged(64, at_least=1, at_most=65536)
     top: int = ranged(2, at_least=1, at_most=1000)
-    paths: Any = None
+    paths: Any = "???"
 
 
 OPTIONS: dict[str, dict[str, type]] = {

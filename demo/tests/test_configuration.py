@@ -33,6 +33,8 @@ def _refused(ended: Ended, *told: str) -> None:
         ("optimizr.lr=3", "Did you mean optimizer.lr?"),
         ("trainer.max_epoch=3", "Did you mean trainer.max_epochs?"),
         ("experiment=cat_dogs", "Did you mean experiment=cats_dogs?"),
+        ("trainer=null", "trainer=null: an option is chosen by its name"),
+        ("hydra/launcher=null", "hydra/launcher=null: an option"),
         ("optimizer.lr=abc", "optimizer.lr=abc: Value 'abc' of type 'str' could not be"),
         ("data.augment=7.5", "data.augment=7.5: Value '7.5'"),
         ("name=a b(c", "quoted twice"),
@@ -57,6 +59,7 @@ def test_what_does_not_compose_leaves_nothing(desk: Desk, word: str, told: str) 
                 "HINT  For example optimizer.lr=0.0",
             ),
         ),
+        (("~model", "optimizer=[]"), ("model, optimizer has no value", "model=...")),
         (
             ("data.batch_size=0", "loss=arcface", "loss.margin=9"),
             ("data.batch_size is 0: it must be >= 1", "loss.margin is 9.0: it must be >= 0 and <"),

@@ -112,7 +112,7 @@ def test_a_cluster_that_starts_no_process_is_asked_again(monkeypatch: pytest.Mon
         if len(asked) != 2:
             raise ConnectionAbortedError("RuntimeError: Starting Ray client server failed. See x.")
 
-    monkeypatch.setattr(connecting.ray, "init", init)
+    monkeypatch.setattr("ray.init", init)
     monkeypatch.setattr(connecting, "_require_answer", lambda _address: None)
     connecting.connect({"address": "ray://head:10001"})
     assert len(asked) == 2
