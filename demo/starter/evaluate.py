@@ -21,7 +21,7 @@ def evaluate(config: DictConfig) -> float | None:
         path = config.ckpt_path or newest_checkpoint(Path(config.paths.runs_dir))
         require_checkpoint(Path(path))
         check_arguments(config.trainer)
-        from starter.trained import measure_checkpoint  # noqa: PLC0415  torch: when all else is right
+        from starter.measuring import measure_checkpoint  # noqa: PLC0415  torch: when all else is right
 
         measured = measure_checkpoint(config, Path(path))
         record.metrics = plain_metrics(measured)

@@ -31,13 +31,14 @@ def infer(config: DictConfig) -> None:
     builds = "PictureData" if key == "img_path" else "SentenceData"
     path = Path(config.ckpt_path or newest_checkpoint(Path(config.paths.runs_dir), builds))
     require_checkpoint(path)
-    from starter import trained  # noqa: PLC0415  torch: only when all else is right
+    from starter import asking  # noqa: PLC0415  torch: only when all else is right
+    from starter.models.network import Network, load_network  # noqa: PLC0415  as above
 
-    module = trained.load_classifier(path)
-    samples, is_batch = trained.samples_of(config, module, path)
-    answers = list(trained.answer(module, samples, batch_size=config.batch_size, top=config.top))
+    network = load_network(path, Network)
+    samples, is_batch = asking.samples_of(config, network, path)
+    answers = list(asking.answer(network, samples, batch_size=config.batch_size, top=config.top))
     if is_batch:
-        trained.write_answers(Path(config.csv_path), samples, answers)
+        asking.write_answers(Path(config.csv_path), samples, answers)
         print(f"{len(samples)} answers in {config.csv_path}")
         return
     for name, probability in answers[0]:

@@ -26,6 +26,18 @@ def split_sizes(count: int) -> dict[str, int]:
     return {"train": count - 2 * eighth, "val": eighth, "test": eighth}
 
 
+def find_pictures(folder: Path) -> list[Path]:
+    """Return the pictures below a folder, in order.
+
+    Raises:
+        DataError: There are none.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
+    if not paths:
+        raise DataError(f"{folder} holds no pictures.", hint=f"Looked for {', '.join(PICTURES)}.")
+    return paths
+
+
 @contextmanager
 def made_folder(folder: Path, recipe: Mapping[str, Any], *, again: bool) -> Iterator[Path | None]:
     """Lend a folder to fill, which gets its name when the block ends without an exception.

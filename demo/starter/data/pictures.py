@@ -151,18 +151,6 @@ def _pictures_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURES)
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Return the pictures below a folder, in order.
-
-    Raises:
-        DataError: There are none.
-    """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
-    if not paths:
-        raise DataError(f"{folder} holds no pictures.", hint=f"Looked for {', '.join(PICTURES)}.")
-    return paths
-
-
 def _changed(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """Return a picture mirrored or not, and shifted by some pixels."""
     if rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""The Lightning module: one for pictures and sentences, as a backbone hides the difference."""
+"""A network as Lightning trains and measures it: for pictures and sentences alike."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import lightning
 import torch
-from omegaconf import OmegaConf
-from torch import nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
     MulticlassAccuracy,
@@ -20,6 +18,7 @@ from torchmetrics.classification import (
 from starter.building import build
 from starter.checkpoints import METRICS
 from starter.errors import TrainingError
+from starter.models.network import ARGUMENTS, Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     Batch = tuple[Any, Tensor]
 
 
-class Classifier(lightning.LightningModule):
-    """A backbone and a loss, trained and measured.
+class Classifier(Network, lightning.LightningModule):
+    """A network that is trained and measured.
 
     A checkpoint holds all the arguments, so that it can be read back without anything else.
 
@@ -42,27 +41,13 @@ class Classifier(lightning.LightningModule):
     """
 
     def __init__(
-        self,
-        settings: Mapping[str, Any],
-        classes: Sequence[str],
-        encoder: Mapping[str, Any],  # noqa: ARG002  it goes into the checkpoint with the others
+        self, settings: Mapping[str, Any], classes: Sequence[str], encoder: Mapping[str, Any]
     ) -> None:
-        super().__init__()
+        super().__init__(settings, classes, encoder)
         self.save_hyperparameters()
-        self.settings = OmegaConf.create(dict(settings))
-        self.classes = tuple(classes)
-        self.backbone: nn.Module = build(self.settings.model)
-        self.loss: nn.Module = build(
-            self.settings.loss, features=self.backbone.features, classes=len(self.classes)
-        )
         # Those of validation and test take turns, so that one set of measures serves both.
         self.measures = _measures(len(self.classes))
         self.confusion = torch.zeros(len(self.classes), len(self.classes))
-
-    def forward(self, inputs: Any) -> Tensor:  # noqa: ANN401  a tensor, or several by name
-        """Return the probability of each class for each sample of a batch."""
-        probabilities: Tensor = self.loss.logits(self.backbone(inputs)).softmax(dim=-1)  # type: ignore[operator]
-        return probabilities
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch.
@@ -106,9 +91,9 @@ class Classifier(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note how to build the network without downloading anything, and what was measured."""
-        kept = copy.deepcopy(dict(checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY]))
+        kept = copy.deepcopy(dict(checkpoint[ARGUMENTS]))
         kept["settings"]["model"].update(self.backbone.architecture())  # type: ignore[operator]
-        checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = kept
+        checkpoint[ARGUMENTS] = kept
         measured = self.trainer.callback_metrics.items()
         checkpoint[METRICS] = {name: float(value) for name, value in measured}
 
