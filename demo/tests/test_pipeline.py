@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from desk import PROJECT
 from versions import STEPS, make_repository
 
 if TYPE_CHECKING:
@@ -66,6 +67,14 @@ def loss_of(experiment: dict[str, Any]) -> str:
 def ran(told: str) -> list[str]:
     """Return the stages that DVC says it ran."""
     return [stage for stage in STAGES if f"Running stage '{stage}'" in told]
+
+
+def test_a_stage_reads_files_that_are_there() -> None:
+    """Seconds, where the versions take minutes: a module that moved is named at once."""
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    read = {name for stage in stages.values() for name in stage.get("deps", ()) if name.startswith("starter/")}
+    assert "starter/training.py" in read
+    assert {name for name in read if not (PROJECT / name).exists()} == set()
 
 
 def test_every_version_comes_back_bit_by_bit(history: History) -> None:
