@@ -14,18 +14,11 @@ from typing import Any, Callable
 
 import pytest
 
+from forked import Ended, run_forked
+
 PROJECT = Path(__file__).resolve().parents[1]
 TINY = ("data.draw=96", "data.batch_size=16", "model.width=4", "trainer.max_epochs=2")
 """A run of seconds, that learns nothing."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 @dataclass(frozen=True)
@@ -39,19 +32,33 @@ class Desk:
         """Start a command of bin/."""
         name, *arguments = words
         return subprocess.Popen(
-            [sys.executable, str(self.project / "bin" / name), *arguments],
+            [sys.executable, str(self._script(name)), *arguments],
             cwd=self.folder,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", **environ},
+            env=self._environ(environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def run(self, *words: str, **environ: str) -> Ended:
-        """Run a command of bin/ to its end."""
-        process = self.start(*words, **environ)
+        """Run a command of bin/ to its end; what it imports may be loaded already."""
+        name, *arguments = words
+        return run_forked(
+            self._script(name), arguments, self.folder, self._environ(environ), seconds=600
+        )
+
+    def imports(self, *words: str) -> tuple[str, set[str]]:
+        """Run a command of bin/ afresh; return what it printed, and the modules it imported."""
+        process = self.start(*words, PYTHONPROFILEIMPORTTIME="1")
         out, err = process.communicate(timeout=600)
-        return Ended(process.returncode, out, err)
+        assert process.returncode == 0, err
+        return out, {line.rpartition("|")[2].strip() for line in err.splitlines()}
+
+    def _script(self, name: str) -> Path:
+        return self.project / "bin" / name
+
+    def _environ(self, environ: dict[str, str]) -> dict[str, str]:
+        return {**os.environ, "HF_HUB_OFFLINE": "1", **environ}
 
     def places(self, run: str = "") -> list[str]:
         """Return the words that keep data and runs here."""

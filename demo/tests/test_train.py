@@ -45,14 +45,10 @@ def test_evaluate_looks_at_other_data(shared: Desk) -> None:
 
 def test_infer_prints_the_two_best_classes(shared: Desk) -> None:
     picture = next((shared.folder / "data/cats_dogs/test/cat").iterdir())
-    ended = shared.run(
-        "infer", *shared.places(), f"img_path={picture}", PYTHONPROFILEIMPORTTIME="1"
-    )
-    assert ended.code == 0, ended.err
-    loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines()}
+    out, loaded = shared.imports("infer", *shared.places(), f"img_path={picture}")
     assert "torch" in loaded
     assert loaded.isdisjoint({"lightning", "torchmetrics", "transformers", "torchvision"})
-    found = [line.split(", Probability: ") for line in ended.out.splitlines()]
+    found = [line.split(", Probability: ") for line in out.splitlines()]
     assert {name for name, _ in found} == {"Class: Cat", "Class: Dog"}
     first, second = (float(value) for _, value in found)
     assert first >= second
@@ -121,10 +117,8 @@ def test_two_processes_train_together(desk: Desk) -> None:
 
 def test_help_teaches_and_loads_nothing_slow(desk: Desk) -> None:
     for name in ("train", "evaluate", "infer", "validate-data"):
-        ended = desk.run(name, "--help", PYTHONPROFILEIMPORTTIME="1")
-        assert ended.code == 0
-        assert "Begin with" in ended.out
-        loaded = {line.rpartition("|")[2].strip() for line in ended.err.splitlines()}
+        out, loaded = desk.imports(name, "--help")
+        assert "Begin with" in out
         assert loaded.isdisjoint({"torch", "lightning", "transformers", "matplotlib", "pandas"})
     assert "arcface" in desk.run("train", "--help").out
 
