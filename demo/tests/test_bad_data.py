@@ -16,7 +16,8 @@ from starter.errors import DataError, TrainingError
 from starter.failures import explained_failures
 
 if TYPE_CHECKING:
-    from desk import Desk, Ended
+    from desk import Desk
+    from forked import Ended
 
 
 @pytest.fixture

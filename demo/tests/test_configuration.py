@@ -12,7 +12,8 @@ from starter.errors import ConfigError
 from starter.ranges import Range, check_ranges
 
 if TYPE_CHECKING:
-    from desk import Desk, Ended
+    from desk import Desk
+    from forked import Ended
 
 
 def _refused(ended: Ended, *told: str) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from desk import PROJECT, Ended
+from desk import PROJECT
+from forked import Ended
 
 if TYPE_CHECKING:
     from pathlib import Path
