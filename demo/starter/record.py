@@ -157,12 +157,11 @@ def newest_checkpoint(runs_dir: Path, builds: str = "") -> Path:
     found = []
     for path in runs_dir.rglob(RECORD):
         record = read_record(path.parent)
-        data = record["config"].get("data") or {}
-        fits = str(data.get("_target_", "")).endswith(builds)
-        if record["kind"] == "train" and record["status"] == COMPLETE and fits:
-            checkpoint = path.parent / (record["checkpoint"] or "none")
-            if checkpoint.is_file():
-                found.append((record["finished"], checkpoint))
+        if record["kind"] != "train" or record["status"] != COMPLETE:
+            continue  # what never began may lack any part of its configuration
+        checkpoint = path.parent / (record["checkpoint"] or "none")
+        if record["config"]["data"]["_target_"].endswith(builds) and checkpoint.is_file():
+            found.append((record["finished"], checkpoint))
     if not found:
         raise ConfigError(
             f"There is no complete run with a checkpoint in {runs_dir}.",

@@ -92,6 +92,15 @@ def test_what_is_refused_says_so_in_its_record(
     assert not (desk.folder / "data").exists()
 
 
+def test_a_run_that_never_began_is_no_answer_and_in_nobody_s_way(desk: Desk) -> None:
+    for word, where in (("~data", "one"), ("data=folder", "two")):
+        assert desk.run("train", *desk.places(f"runs/{where}"), word).code == 2
+        assert desk.record(f"runs/{where}")["status"] == "failed"
+    for command in (("infer", "text=hello"), ("evaluate",)):
+        _refused(desk.run(*command, *desk.places()), "There is no complete run with a checkpoint")
+    _refused(desk.run("rerun", "runs/one"), "is a failed run of `train`")
+
+
 def test_values_of_ones_own_are_added_and_recorded(desk: Desk) -> None:
     ended = desk.train(
         "run", "+experiment.lr=5", "optimizer.lr=${experiment.lr}", "+trainer.fast_dev_run=True",
