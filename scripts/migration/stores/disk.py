@@ -35,9 +35,9 @@ from scripts.migration.stores.disk_files import (
 )
 from scripts.migration.stores.incoming import (
     INCOMING,
+    FileSystemSync,
     Incoming,
     sync_directory,
-    sync_file_system,
 )
 from scripts.migration.stores.translation import Translation
 
@@ -102,6 +102,7 @@ class DiskStore:
         self.location: Location | None = Location(THIS_MACHINE, str(directory))
         self._root = directory
         self._incoming = Incoming(directory)
+        self._disk = FileSystemSync(directory)
         self._own = threading.local()
         self._seen = _Seen()
         self._is_made = False
@@ -288,7 +289,7 @@ class DiskStore:
         batch = self._batch()
         if batch:
             with self._translated(""):
-                sync_file_system(self._root)
+                self._disk.wait()
             self._show(batch)
             batch.clear()
             self._own.left_bytes = _MOST_BYTES_IN_BATCH

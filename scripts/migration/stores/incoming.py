@@ -83,14 +83,56 @@ class Incoming:
         return removed
 
 
-def sync_file_system(directory: Path) -> None:
-    """Return once all that was written to the file system of ``directory`` is on the disk.
+class FileSystemSync:
+    """The wait until what threads have written is on the disk: one wait for all that wait by then.
 
-    One wait for many files. Since Linux 5.8 it tells of what could not be written, too.
+    An error of the disk is told to one open file only, so it is kept, for whoever waits after it.
 
-    Raises:
-        OSError: It cannot be written.
+    Args:
+        directory: Any that is on the file system.
     """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._changed = threading.Condition()
+        self._begun = self._done = 0
+        self._failure: OSError | None = None
+
+    def wait(self) -> None:
+        """Return once all that was written before the call is on the disk.
+
+        Since Linux 5.8 it tells of what could not be written, too.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        with self._changed:
+            serves_me = self._begun + 1  # the first that begins from here on
+            while self._done < serves_me and self._failure is None:
+                if self._done == self._begun:
+                    self._begin()
+                else:
+                    self._changed.wait()
+            if self._failure is not None:
+                raise self._failure
+
+    def _begin(self) -> None:
+        """Sync for all that wait by now; others may begin to wait meanwhile."""
+        self._begun += 1
+        self._changed.release()
+        failure: OSError | None = OSError(errno.EINTR, os.strerror(errno.EINTR))
+        try:
+            _sync_file_system(self._directory)
+            failure = None
+        except OSError as error:
+            failure = error
+        finally:
+            self._changed.acquire()
+            self._done, self._failure = self._begun, self._failure or failure
+            self._changed.notify_all()
+
+
+def _sync_file_system(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
