@@ -203,6 +203,7 @@ class DiskStore:
             for chunk in chunks:
                 with self._translated(item.key):
                     write_all(descriptor, chunk)
+            os.lseek(descriptor, 0, os.SEEK_SET)
 
         if not self._publish(item, write):
             raise StoreUnavailable(f"{self.name}: the disk returns other bytes than were written.")
@@ -226,7 +227,9 @@ class DiskStore:
         except OSError:
             return ServerCopy.UNABLE  # reading it tells what is wrong, by the source's name
         try:
-            is_right = self._publish(item, lambda target: copy_in_kernel(source, target))
+            is_right = self._publish(
+                item, lambda target: copy_in_kernel(source, target, item.size_bytes)
+            )
         except NoKernelCopy:
             return ServerCopy.UNABLE
         finally:
@@ -235,6 +238,8 @@ class DiskStore:
 
     def _publish(self, item: StoredObject, write: Callable[[int], None]) -> bool:
         """Show ``item`` if what ``write`` writes reads back right; return whether it did.
+
+        ``write`` leaves the descriptor at the start of what it wrote.
 
         Paths are text here: path objects would take as long as the system does.
         """

@@ -40,16 +40,26 @@ def write_all(descriptor: int, chunk: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def copy_in_kernel(source: int, target: int) -> None:
+def copy_in_kernel(source: int, target: int, size_bytes: int | None) -> None:
     """Let the kernel copy one open file to another, sharing blocks where the file system can.
+
+    Args:
+        source: A descriptor whose position is the start.
+        target: A descriptor of an empty file; its position stays at the start.
+        size_bytes: How much is to be copied, if that is known: asking the kernel whether there is
+            more costs as much as copying a small object.
 
     Raises:
         NoKernelCopy: It does not copy between these two.
         OSError: It failed.
     """
+    done_bytes = 0
     try:
-        while os.copy_file_range(source, target, 1 << 30):
-            pass
+        while size_bytes is None or done_bytes < size_bytes:
+            copied = os.copy_file_range(source, target, 1 << 30, offset_dst=done_bytes)
+            if not copied:
+                break
+            done_bytes += copied
     except OSError as error:
         if error.errno in _NO_COPIES:
             raise NoKernelCopy from error
@@ -57,20 +67,23 @@ def copy_in_kernel(source: int, target: int) -> None:
 
 
 def reads_right(descriptor: int, item: StoredObject) -> bool:
-    """Read an open file from its start; return whether its bytes hash to the object's name."""
+    """Read an open file from where it is; return whether its bytes hash to the object's name."""
     digest = digest_for(item)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    for piece in pieces_of(descriptor):
+    for piece in pieces_of(descriptor, item.size_bytes):
         digest.update(piece)
     return digest.matches(item)
 
 
-def pieces_of(descriptor: int) -> Iterator[bytes]:
+def pieces_of(descriptor: int, size_bytes: int | None = None) -> Iterator[bytes]:
     """Yield what is in a file, up to its end as it is when that is reached.
 
     No piece asks for much more room than it needs: for a small object that costs more than reading.
+
+    Args:
+        descriptor: The open file.
+        size_bytes: What it should hold, if that is known; ``None`` to ask the system.
     """
-    left_bytes = os.fstat(descriptor).st_size
+    left_bytes = os.fstat(descriptor).st_size if size_bytes is None else size_bytes
     while True:
         room_bytes = min(max(left_bytes, 0) + 1, _PIECE_BYTES)
         piece = os.read(descriptor, room_bytes)
