@@ -1,9 +1,8 @@
-"""What threads share on a disk: the place of unfinished objects, the wait until all is kept."""
+"""Threads that wait for a disk wait together, and each hears of what could not be written."""
 
 from __future__ import annotations
 
 import errno
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -77,25 +76,3 @@ def test_an_error_reaches_all_that_wait_and_whoever_waits_later(disk: _Disk) -> 
     with pytest.raises(OSError, match="Input/output error"):
         sync.wait()
     assert disk.kept == 0
-
-
-def test_a_directory_that_is_cleaned_away_meanwhile_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = incoming.Incoming(tmp_path)
-    descriptor, first = writer.make_file("first")
-    os.close(descriptor)
-    Path(first).unlink()
-    make_file, cleaned = incoming._make_file, list[str]()
-
-    def clean_before_the_first(path: str) -> tuple[int, str]:
-        if not cleaned:
-            cleaned.append(path)
-            writer.clean()
-        return make_file(path)
-
-    monkeypatch.setattr(incoming, "_make_file", clean_before_the_first)
-    descriptor, second = writer.make_file("second")
-    os.close(descriptor)
-    assert Path(second).is_file()
-    assert Path(second).parent != Path(first).parent

@@ -8,7 +8,6 @@ import itertools
 import os
 import tempfile
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 INCOMING = ".slipway-incoming"
@@ -35,13 +34,10 @@ class Incoming:
         Raises:
             OSError: It cannot be made.
         """
-        unique = f"{name}-{next(self._numbers)}"
-        directory = self._own
-        if directory is not None:
-            with suppress(FileNotFoundError):  # it was taken away, being empty
-                return _make_file(f"{directory}/{unique}")
         with self._making:
-            return _make_file(f"{self._own or self._make_own()}/{unique}")
+            path = f"{self._own or self._make_own()}/{name}-{next(self._numbers)}"
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            return os.open(path, flags, 0o600), path
 
     def _make_own(self) -> Path:
         """Make the own directory; other migrations may take away what is empty or not locked yet.
@@ -157,10 +153,6 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _make_file(path: str) -> tuple[int, str]:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
 
 
 def _entries(directory: Path) -> list[Path]:
