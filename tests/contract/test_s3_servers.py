@@ -283,7 +283,7 @@ def test_keys_that_may_write_objects_only_are_not_taken_for_refused(stub: StubS3
     assert target.publish(named(b"x"), [b"x"], replace=False) is Evidence.STORE_CHECKSUM
 
 
-@pytest.mark.parametrize("content", [b"x", LARGE])
+@pytest.mark.parametrize("content", [b"x", LARGE], ids=["whole", "in parts"])
 def test_with_kms_an_etag_proves_nothing_and_bytes_are_read_back(
     stub: StubS3, content: bytes
 ) -> None:
