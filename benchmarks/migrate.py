@@ -1,12 +1,15 @@
 """How fast a migration is, beside `rclone copy` and `dvc push` on the same data, in one run.
 
     python -m benchmarks.migrate [--small N] [--large N] [--runs N] [--directory DIR] [--only A,B]
+                                 [--cold]
 
 A DVC project of many small files and a few large ones is made once (and kept with ``--directory``).
 The S3 server is `rclone serve s3` on loopback. The contenders take turns, each into a bucket or a
 directory of its own, all as child processes of this one: wall time, CPU time of the client alone
 and its peak memory are the kernel's figures. Slipway's figures include the proof of every object;
-the peers' prove nothing. Needs the requirements of tests/host.txt.
+the peers' prove nothing. With ``--cold`` nothing of the source's objects is in memory when a
+contender begins, as when a store is moved that nobody has just written. Needs the requirements of
+tests/host.txt.
 """
 
 from __future__ import annotations
@@ -76,6 +79,17 @@ class Site:
     source: Path
     endpoint: str
     rclone: str
+    is_cold: bool = False
+
+    def warm_or_cold(self) -> None:
+        """Forget what is in memory of the source, if contenders are to begin so."""
+        if not self.is_cold:
+            return
+        os.sync()  # what is not on the disk yet cannot be forgotten
+        for path in self.source.rglob("*"):
+            if path.is_file():
+                with path.open("rb") as stream:
+                    os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def s3(self, bucket: str) -> str:
         """Return a bucket as rclone writes it."""
@@ -97,6 +111,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--directory", type=Path)
     parser.add_argument("--only", default=",".join(MEASURES))
+    parser.add_argument("--cold", action="store_true")
     options = parser.parse_args(argv)
     rclone = _rclone()
     directory = options.directory or Path(tempfile.mkdtemp(prefix="slipway-migrate-"))
@@ -104,7 +119,7 @@ def main(argv: Sequence[str]) -> None:
     try:
         project = make_project(directory.resolve(), options.small, options.large)
         with serving(directory) as endpoint:
-            site = Site(directory, project, directory / "hdd", endpoint, rclone)
+            site = Site(directory, project, directory / "hdd", endpoint, rclone, options.cold)
             for name in options.only.split(","):
                 MEASURES[name](site, options.runs)
     finally:
@@ -273,9 +288,12 @@ def to_disk(site: Site, runs: int) -> None:
         {
             "slipway": lambda name: _migrate(site, _disk_remote(site, name)),
             "rclone copy": lambda name: _rclone_copy(site, str(site.directory / name)),
+            "rclone copy, then sync": lambda name: _until_on_disk(
+                _rclone_copy(site, str(site.directory / name)), site.directory / name
+            ),
         },
         runs,
-        before=lambda name: _fresh(site.directory / name),
+        before=lambda name: _fresh(site, name),
     )
     _remove_targets(site.directory)
 
@@ -284,9 +302,8 @@ def large(site: Site, runs: int) -> None:
     """The large objects alone, from disk to disk, beside `cp`."""
     project = site.directory / "large"
     if not project.exists():
-        few = Site(project, make_project(project, 0, 6), project / "hdd", "", site.rclone)
-    else:
-        few = Site(project, project / "project", project / "hdd", "", site.rclone)
+        make_project(project, 0, 6)
+    few = replace(site, directory=project, project=project / "project", source=project / "hdd")
     compare(
         "large objects, disk to disk",
         {
@@ -295,7 +312,7 @@ def large(site: Site, runs: int) -> None:
             "cp -r, then sync": lambda name: _until_on_disk(_cp(few, name), few.directory / name),
         },
         runs,
-        before=lambda name: _fresh(few.directory / name),
+        before=lambda name: _fresh(few, name),
     )
     _remove_targets(few.directory)
 
@@ -404,15 +421,18 @@ def _bucket(site: Site, name: str) -> None:
     """Make a bucket through the server, which would not see a directory made beside it."""
     _no_bucket(site, name)
     run([site.rclone, "mkdir", site.s3(name)])
+    site.warm_or_cold()
 
 
 def _no_bucket(site: Site, name: str) -> None:
     run([site.rclone, "purge", site.s3(name)], check=False)
 
 
-def _fresh(directory: Path) -> None:
+def _fresh(site: Site, name: str) -> None:
+    directory = site.directory / name
     shutil.rmtree(directory, ignore_errors=True)  # of a run that was interrupted
     directory.mkdir(parents=True)
+    site.warm_or_cold()
 
 
 def _remove_targets(directory: Path) -> None:
