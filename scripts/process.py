@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Callable, NoReturn
 
@@ -16,6 +17,7 @@ from scripts.errors import CommandFailed, ToolError, ToolMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from multiprocessing.connection import Connection
     from pathlib import Path
 
 _INSTALL_HINTS = {
@@ -24,6 +26,9 @@ _INSTALL_HINTS = {
     "dvc": "Run this inside the container (`./inv shell`), where DVC is installed.",
     "npm": "Install Node.js, which brings npm (Debian and Ubuntu: `sudo apt-get install npm`).",
 }
+
+_DIES_WITHIN_S = 1.0
+"""A killed process that waits for a disk is not waited for much longer."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +248,53 @@ def run_attended(
     if started.returncode != 0:
         raise CommandFailed(argv, started.returncode, stderr)
     return Completed(tuple(argv), started.returncode, "", stderr)
+
+
+class Worker:
+    """A program of Slipway's own that works for this process, and the lines to it.
+
+    Args:
+        argv: The program and its arguments; the descriptors of its ends of the lines are added.
+        lines: How many lines.
+        env: Variables to add to this process's own.
+
+    Attributes:
+        lines: This process's ends.
+
+    Raises:
+        ToolError: It cannot be run.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, lines: int = 1, env: Mapping[str, str] | None = None
+    ) -> None:
+        self.lines: list[Connection] = []
+        descriptors: list[int] = []
+        with ExitStack() as theirs:
+            try:
+                for _ in range(lines):
+                    here, there = multiprocessing.Pipe()
+                    self.lines.append(here)
+                    theirs.enter_context(there)
+                    descriptors.append(there.fileno())
+                self._started = subprocess.Popen(
+                    [*argv, *map(str, descriptors)], env=_environment(env), pass_fds=descriptors,
+                    stdin=subprocess.DEVNULL, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                raise _not_started(error, argv[0], None) from error
+
+    def returncode(self, within_s: float) -> int | None:
+        """Wait for its end, no longer than ``within_s`` seconds; return its exit code."""
+        try:
+            return self._started.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._started.kill()
+        self.returncode(_DIES_WITHIN_S)
 
 
 def start_detached(argv: Sequence[str], *, stdin: str = "") -> None:

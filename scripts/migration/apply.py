@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from scripts.migration.block_copy import BlockCopier, Task
 from scripts.migration.heal import sources_by_place
 from scripts.migration.leftovers import remove_leftovers
 from scripts.migration.model import Result, Status
@@ -16,20 +18,24 @@ from scripts.migration.plan import Action
 from scripts.migration.prove import prove_listed
 from scripts.migration.retry import retrying
 from scripts.migration.table import Ledger, Position
-from scripts.migration.transfer import copy_or_tell
-from scripts.migration.workers import Stop, in_threads
+from scripts.migration.workers import in_threads
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from scripts.migration.block_copy import Copier
     from scripts.migration.model import StoredObject
     from scripts.migration.opening import Stores
-    from scripts.migration.plan import Decision, Plan
-    from scripts.progress import Phase, Progress
+    from scripts.migration.plan import Plan
+    from scripts.migration.transfer import Advance
+    from scripts.migration.workers import Stop
+    from scripts.progress import Progress
 
-_FAILURES_IN_A_ROW = 40
-"""After so many, with no success between, the rest is not tried: the store is gone or full."""
+PROCESSES_FROM = 2000
+"""From so many objects on, what copies them may be processes: starting them takes 0.15 s."""
+Lot = list[tuple[int, list[int]]]
+"""Objects that are copied together: numbers of blocks, each with rows."""
 
 
 def copy_objects(
@@ -56,13 +62,29 @@ def copy_objects(
     started_s = time.monotonic()
     results = _settled(plan)
     table = results.table
-    with progress.phase("copying", total=plan.bytes_to_copy, unit="bytes") as phase:
-        work = _Work(plan, stores, results, phase)
-        work.copy((n for n, block in enumerate(table.blocks) if not block.is_directory), jobs)
+    with (
+        progress.phase("copying", total=plan.bytes_to_copy, unit="bytes") as phase,
+        _copying(plan, stores, phase.advance, jobs) as copier,
+    ):
+        work = _Work(plan, stores, results, copier)
+        work.copy(n for n, block in enumerate(table.blocks) if not block.is_directory)
         withheld = _withhold(plan, results)
-        work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), jobs, withheld)
+        work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), withheld)
     stores.target.clean(thorough=bool(plan.counts["to_copy"]))
     return Outcomes(results, copying_s=time.monotonic() - started_s, notes=notes)
+
+
+@contextmanager
+def _copying(plan: Plan, stores: Stores, advance: Advance, jobs: int) -> Iterator[Copier]:
+    """Open what copies: processes where the target has some and they are worth their start."""
+    processes = None
+    if plan.counts["to_copy"] >= PROCESSES_FROM and not stores.healers:
+        processes = stores.target.processes(stores.source, advance, jobs)
+    if processes is None:
+        yield BlockCopier(sources_by_place(stores), stores.target, advance, jobs)
+    else:
+        with processes as copier:
+            yield copier
 
 
 def _settled(plan: Plan) -> Ledger[Result]:
@@ -83,70 +105,53 @@ def _settled(plan: Plan) -> Ledger[Result]:
 
 
 class _Work:
-    """Copies the objects of blocks, and gives up when nothing succeeds any more."""
+    """Copies the objects of blocks."""
 
-    def __init__(self, plan: Plan, stores: Stores, results: Ledger[Result], phase: Phase) -> None:
+    def __init__(self, plan: Plan, stores: Stores, results: Ledger[Result], copier: Copier) -> None:
         self._decisions = plan.decisions
         self._copying = {plan.decisions.code(kind): kind for kind in plan.kinds if kind.is_copying}
-        self._stores = stores
-        self._elsewhere = sources_by_place(stores)
+        self._target = stores.target
         self._results = results
-        self._phase = phase
-        self._layouts = frozenset(block.layout for block in results.table.blocks)
-        self._lock = threading.Lock()
-        self._failures = 0
+        self._copier = copier
 
-    def copy(
-        self, blocks: Iterable[int], jobs: int, withheld: Mapping[Position, str] | None = None
-    ) -> None:
+    def copy(self, blocks: Iterable[int], withheld: Mapping[Position, str] | None = None) -> None:
         """Copy the objects of ``blocks`` that are to be copied, but those that are withheld."""
-        todo = [(number, self._todo(number)) for number in blocks]
-        size_of = {number: self._size(number, indices) for number, indices in todo}
+        for position, reason in (withheld or {}).items():
+            self._results.record(position, Result(Status.FAILED), reason)
+        todo = ((number, self._todo(number, withheld or {})) for number in blocks)
+        lots = [[(number, rows)] for number, rows in todo if rows]
         # The longest first: else the last thread works long when all others have ended.
-        order = sorted((work for work in todo if work[1]), key=lambda work: -size_of[work[0]])
+        lots.sort(key=self._size, reverse=True)
+        if self._copier.lot_objects is not None:
+            lots = _regrouped(lots, self._copier.lot_objects)
 
-        def copy_block(work: tuple[int, list[int]], stop: Stop) -> None:
-            number, indices = work
-            with self._stores.target.together():
-                for index in indices:
-                    position = Position(number, index)
-                    reason = withheld.get(position, "") if withheld else ""
-                    if reason:
-                        self._results.record(position, Result(Status.FAILED), reason)
-                    else:
-                        self._results.record(position, *self._copy_one(position, stop))
-            self._prove(number, indices, stop)
+        def copy_lot(lot: Lot, stop: Stop) -> None:
+            self._copier.copy(self._tasks(lot), stop, self._results.record)
+            for number, rows in lot:
+                self._prove(number, rows, stop)
 
-        in_threads(copy_block, order, jobs)
+        in_threads(copy_lot, lots, self._copier.jobs)
 
-    def _todo(self, number: int) -> list[int]:
+    def _todo(self, number: int, withheld: Mapping[Position, str]) -> list[int]:
         codes = self._decisions.codes(number)
-        return [index for index, code in enumerate(codes) if code in self._copying]
+        rows = [row for row, code in enumerate(codes) if code in self._copying]
+        return [row for row in rows if Position(number, row) not in withheld] if withheld else rows
 
-    def _size(self, number: int, indices: list[int]) -> int:
-        sizes_bytes = self._results.table.blocks[number].sizes_bytes
-        return sum(sizes_bytes[index] for index in indices)
+    def _size(self, lot: Lot) -> int:
+        blocks = self._results.table.blocks
+        return sum(blocks[number].sizes_bytes[row] for number, rows in lot for row in rows)
 
-    def _copy_one(self, position: Position, stop: Stop) -> tuple[Result, str]:
-        if self._failures >= _FAILURES_IN_A_ROW:
-            reason = f"not tried: {_FAILURES_IN_A_ROW} objects had failed in a row"
-            return Result(Status.FAILED), reason
-        decision = self._decision(position)
-        item = self._results.table.item(position)
-        result, reason = copy_or_tell(
-            item._replace(checksum=item.md5) if decision.is_told else item,
-            self._elsewhere[decision.read_from],
-            self._stores.target,
-            stop=stop,
-            advance=self._phase.advance,
-            replace=decision.action is Action.REPAIR,
-        )
-        with self._lock:
-            self._failures = self._failures + 1 if result.status is Status.FAILED else 0
-        return result, reason
-
-    def _decision(self, position: Position) -> Decision:
-        return self._copying[self._decisions.codes(position.block)[position.row]]
+    def _tasks(self, lot: Lot) -> Iterator[Task]:
+        for number, rows in lot:
+            codes, block = self._decisions.codes(number), self._results.table.blocks[number]
+            for row in rows:
+                decision, item = self._copying[codes[row]], block.item(row)
+                yield Task(
+                    Position(number, row),
+                    item._replace(checksum=item.md5) if decision.is_told else item,
+                    decision.read_from,
+                    replace=decision.action is Action.REPAIR,
+                )
 
     def _prove(self, number: int, indices: list[int], stop: Stop) -> None:
         """Ask the target for what publishing did not prove: a directory's list depends on it."""
@@ -158,7 +163,7 @@ class _Work:
         claimed = {index: kinds[codes[index]] for index in indices if codes[index] in open_kinds}
         if not claimed:
             return
-        block, target = results.table.blocks[number], self._stores.target
+        block, target = results.table.blocks[number], self._target
         wanted = {block.oid(index) for index in claimed}
         listed = retrying(
             lambda: {
@@ -176,6 +181,21 @@ class _Work:
             else:
                 reason = f"after {result.status.value}, {proof.reason}"
                 results.record(Position(number, index), Result(Status.FAILED), reason)
+
+
+def _regrouped(lots: Iterable[Lot], most: int) -> list[Lot]:
+    """Return the same objects in the same order, about ``most`` of them in each lot."""
+    regrouped: list[Lot] = []
+    room = 0
+    for number, rows in chain.from_iterable(lots):
+        for first in range(0, len(rows), most):
+            part = rows[first : first + most]
+            if len(part) > room:
+                regrouped.append([])
+                room = most
+            regrouped[-1].append((number, part))
+            room -= len(part)
+    return regrouped
 
 
 def _withhold(plan: Plan, results: Ledger[Result]) -> dict[Position, str]:

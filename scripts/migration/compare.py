@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scripts.migration.listing import Shards
 from scripts.migration.model import Status, StoredObject
 from scripts.migration.plan import Action, Decision, Observed, decide
 from scripts.migration.retry import retrying
 from scripts.migration.table import UNKNOWN_SIZE, Position
-from scripts.migration.workers import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scripts.migration.store import Source
     from scripts.migration.table import Ledger
     from scripts.migration.wanted import Wanted
+    from scripts.migration.workers import Stop
 
 
 class Comparison:
@@ -33,11 +34,10 @@ class Comparison:
 
     def __init__(self, source: Source, wanted: Wanted, decisions: Ledger[Decision]) -> None:
         self.missing: dict[Position, Observed] = {}
-        self._source = source
+        self._source = Shards(source, len(wanted.table))
         self._wanted = wanted
         self._table = wanted.table
         self._decisions = decisions
-        self._layouts = retrying(source.layouts, Stop())
         # Nearly all objects of a first run: decided once, not each by itself.
         self._copy = {
             told: decisions.code(decide(Observed(source=StoredObject("", checksum=checksum)))[0])
@@ -71,7 +71,7 @@ class Comparison:
     def _look_into_source(self, number: int, unproven: Mapping[int, Seen]) -> None:
         block, codes = self._table.blocks[number], self._decisions.codes(number)
         rows = {block.oid(row): row for row in unproven}
-        for item in self._source.list_shard(block.shard, self._layouts & {block.layout}):
+        for item in self._source.list(block.shard, frozenset({block.layout})):
             row = rows.get(item.oid)
             if row is None:
                 continue

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from scripts.migration.block_copy import Copier
     from scripts.migration.model import Evidence, Layout, Location, StoredObject
     from scripts.migration.opening import Stores
     from scripts.migration.run_entry import RunEntry
     from scripts.migration.store import Source, Store
+    from scripts.migration.transfer import Advance
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?(?:/s)?", re.IGNORECASE)
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -176,6 +178,8 @@ class PacedSource:
         self.name = source.name
         self.place = source.place
         self.location = source.location
+        if bandwidth.bytes_per_s != math.inf and _is_here(source.location):
+            self.location = None  # nobody copies from there but by reading, within the limit
         self._source = source
         self._bandwidth = bandwidth
         self._gate = Gate()
@@ -184,6 +188,11 @@ class PacedSource:
         """Yield every object; other work may go on between two of them."""
         with self._gate.watching():
             yield from self._source.list_objects()
+
+    def list_few(self) -> list[StoredObject] | None:
+        """Return every object if one request tells them."""
+        with self._gate.watching():
+            return self._source.list_few()
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
@@ -239,15 +248,15 @@ class PacedStore(PacedSource):
     def copy_from(
         self, origin: Location | None, item: StoredObject, *, replace: bool = True
     ) -> ServerCopy:
-        """Let the server copy ``item``: its bytes pass through nobody's line.
-
-        This machine's disks are somebody's: where there is a limit, they are read within it.
-        """
-        is_limited = self._bandwidth.bytes_per_s != math.inf
-        if is_limited and origin is not None and origin.server == THIS_MACHINE:
-            return ServerCopy.UNABLE
+        """Let the server copy ``item``: its bytes pass through nobody's line."""
         with self._gate.passing():
             return self._store.copy_from(origin, item, replace=replace)
+
+    def processes(
+        self, source: Source, advance: Advance, jobs: int
+    ) -> AbstractContextManager[Copier] | None:
+        """Open processes that copy from ``source``, which tells where it is without a limit."""
+        return self._store.processes(source, advance, jobs)
 
     def cautions(self) -> tuple[str, ...]:
         """Return what a person should know of the place."""
@@ -265,6 +274,10 @@ class PacedStore(PacedSource):
     def clean(self, *, thorough: bool = True) -> int:
         """Remove what killed writers left over."""
         return self._store.clean(thorough=thorough)
+
+
+def _is_here(location: Location | None) -> bool:
+    return location is not None and location.server == THIS_MACHINE
 
 
 def paced(stores: Stores, bandwidth: Bandwidth) -> Stores:

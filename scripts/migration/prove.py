@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.errors import StoreError, StoreUnavailable
 from scripts.migration.digest import digest_for
+from scripts.migration.listing import Shards
 from scripts.migration.model import ABSENT, OTHER_BYTES, SHARDS, Evidence, Proof, StoredObject
 from scripts.migration.retry import retrying
 from scripts.migration.table import UNKNOWN_SIZE
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
     from typing import Callable
 
-    from scripts.migration.model import Layout
     from scripts.migration.sample import Sample
     from scripts.migration.store import Source
     from scripts.migration.table import Block, ObjectTable
@@ -91,12 +91,12 @@ def look_into_shards(
     chosen = _sampled(sample, table)
     shards = table.by_shard()
     with progress.phase(name, total=len(table)) as phase:
-        layouts = retrying(store.layouts, Stop())
+        listed = Shards(store, len(table))
 
         def look_into(work: tuple[int, list[int]], stop: Stop) -> None:
             shard, numbers = work
             blocks = [table.blocks[number] for number in numbers]
-            shelves = retrying(lambda: _list(store, shard, layouts, blocks), stop)
+            shelves = retrying(lambda: _shelves(listed.list(shard), blocks), stop)
             for number, shelf in zip(numbers, shelves):
                 look(number, shelf.prove(store, chosen[number], stop), stop)
                 phase.advance(len(shelf.block))
@@ -147,12 +147,10 @@ _CODES = {evidence: code for code, evidence in enumerate(Evidence, start=1)}
 _PROOFS = {code: _TOLD[evidence] for evidence, code in _CODES.items()}
 
 
-def _list(
-    store: Source, shard: int, layouts: frozenset[Layout], blocks: list[Block]
-) -> list[_Shelf]:
+def _shelves(listed: Iterable[StoredObject], blocks: list[Block]) -> list[_Shelf]:
     shelves = [_Shelf(block) for block in blocks]
     by_kind = {(shelf.block.layout, shelf.block.is_directory): shelf for shelf in shelves}
-    for item in store.list_shard(shard, layouts):
+    for item in listed:
         shelf = by_kind.get((item.layout, item.is_directory))
         if shelf is not None:
             shelf.put(item)

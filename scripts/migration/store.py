@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from scripts.migration.block_copy import Copier
     from scripts.migration.model import Evidence, Layout, Location, ServerCopy, StoredObject
     from scripts.migration.run_entry import RunEntry
+    from scripts.migration.transfer import Advance
 
 CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
@@ -49,6 +51,15 @@ class Source(Protocol):
 
         Raises:
             StoreError: The bucket or directory is not there; the message names it.
+        """
+
+    def list_few(self) -> list[StoredObject] | None:
+        """Return all that :meth:`list_objects` yields if one request tells it, or ``None``.
+
+        ``None`` also if the store is asked otherwise than by requests.
+
+        Raises:
+            StoreError: As :meth:`list_objects`.
         """
 
     def layouts(self) -> frozenset[Layout]:
@@ -136,6 +147,20 @@ class Store(Source, Protocol):
         the bytes are then to be read and published. ``replace`` is that of :meth:`publish`.
         """
 
+    def processes(
+        self, source: Source, advance: Advance, jobs: int
+    ) -> AbstractContextManager[Copier] | None:
+        """Open processes that copy objects from ``source`` to here, or return ``None``.
+
+        They are for where threads would keep each other from working, and do what
+        :class:`~scripts.migration.block_copy.BlockCopier` does. When the block ends, so do they.
+
+        Args:
+            source: The store to read from.
+            advance: Told the bytes that they have copied.
+            jobs: How many objects may be in flight at once.
+        """
+
     def cautions(self) -> tuple[str, ...]:
         """Return what a person should know of the place before anything is written there."""
 
@@ -168,8 +193,8 @@ class ReadOnly:
     """The reading half of a store, and nothing else of it."""
 
     __slots__ = (
-        "_layouts", "_list_objects", "_list_runs", "_list_shard", "_list_top", "_location",
-        "_name", "_place", "_read",
+        "_layouts", "_list_few", "_list_objects", "_list_runs", "_list_shard", "_list_top",
+        "_location", "_name", "_place", "_read",
     )  # fmt: skip
 
     def __init__(self, store: Source) -> None:
@@ -177,6 +202,7 @@ class ReadOnly:
         self._place = store.place
         self._location = store.location
         self._list_objects = store.list_objects
+        self._list_few = store.list_few
         self._layouts = store.layouts
         self._list_shard = store.list_shard
         self._read = store.read
@@ -201,6 +227,10 @@ class ReadOnly:
     def list_objects(self) -> Iterator[StoredObject]:
         """Yield every object; see :meth:`Source.list_objects`."""
         return self._list_objects()
+
+    def list_few(self) -> list[StoredObject] | None:
+        """Return every object if one request tells them; see :meth:`Source.list_few`."""
+        return self._list_few()
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there; see :meth:`Source.layouts`."""

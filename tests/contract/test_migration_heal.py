@@ -180,6 +180,9 @@ class Untouched:
     def list_objects(self) -> Iterator[StoredObject]:
         raise AssertionError("it was listed")
 
+    def list_few(self) -> None:
+        raise AssertionError("it was listed")
+
     def layouts(self) -> frozenset[Layout]:
         raise AssertionError("it was listed")
 

@@ -14,10 +14,19 @@ from dvc.utils import dict_sha256
 
 from scripts.errors import AccessDenied, Corrupted, ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.filesystems import open_filesystem
-from scripts.migration.model import SHARDS, Evidence, Layout, Proof, Status, StoredObject
+from scripts.migration.model import (
+    SHARDS,
+    THIS_MACHINE,
+    Evidence,
+    Layout,
+    Proof,
+    Status,
+    StoredObject,
+)
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES, Store
+from scripts.migration.stores import s3
 from scripts.migration.stores.conditions import Conditions, Creates
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
@@ -232,10 +241,35 @@ def test_a_layout_that_is_not_asked_for_is_not_listed(world: World) -> None:
     assert list(world.store.list_shard(new.shard, frozenset())) == []
 
 
+def test_few_objects_are_told_by_one_request_or_not_so(world: World) -> None:
+    items = [named(b"x"), named(b"y", Layout.LEGACY), named(b"z", Layout.CURRENT, ".dir")]
+    assert world.store.list_few() in ([], None)
+    for item, content in zip(items, (b"x", b"y", b"z")):
+        world.store.publish(item, [content])
+    world.plant("readme.txt", b"no object")
+    few = world.store.list_few()
+    assert (few is None) == (not isinstance(world, S3World))
+    if few is not None:
+        assert sorted(few) == sorted(world.store.list_objects())
+
+
+def test_what_may_go_on_on_a_second_page_is_not_few(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "LISTING_PAGE", 3)
+    for content in (b"x", b"y"):
+        world.store.publish(named(content), [content])
+    assert not isinstance(world, S3World) or len(world.store.list_few() or ()) == 2
+    world.plant("readme.txt", b"no object, and on the page")
+    assert world.store.list_few() is None
+
+
 def test_what_is_not_there_says_so_however_it_is_listed(nowhere: Store) -> None:
     looks: list[Callable[[], object]] = [
         lambda: list(nowhere.list_objects()), lambda: list(nowhere.list_shard(7)), nowhere.layouts
     ]  # fmt: skip
+    if nowhere.location is not None and nowhere.location.server != THIS_MACHINE:
+        looks.append(nowhere.list_few)
     for look in looks:
         with pytest.raises(StoreError, match="there is no"):
             look()

@@ -81,6 +81,9 @@ def site(
 
 
 @pytest.fixture(scope="session")
-def takes() -> dict[tuple[str, str], float]:
-    """How long a migration from one remote to another takes that nothing disturbs, in seconds."""
+def takes() -> dict[tuple[str, str, bool], float]:
+    """How long a migration from one remote to another takes that nothing disturbs, in seconds.
+
+    By the remotes' names, and whether processes copy.
+    """
     return {}

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from scripts import migration
 from scripts.errors import SlipwayError
+from scripts.migration import apply, listing
+from scripts.migration.stores import disk_workers
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Wish:
         rots: A file; the modification time stays, as when a disk fails.
         open_files: How many files it may have open; 0 for the machine's own limit.
         unprivileged: Whether modes of files bind it, as they do not bind root.
+        processes: Whether processes copy, as if there were thousands of objects: disk to disk.
+        lists_shards: Whether it lists buckets shard by shard, as if they held much more.
     """
 
     root: Path
@@ -58,6 +62,8 @@ class Wish:
     rots: Path | None = None
     open_files: int = 0
     unprivileged: bool = False
+    processes: bool = False
+    lists_shards: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,11 @@ def migrate_here(wish: Wish) -> Ending | str:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wish.open_files, most))
     if wish.unprivileged:
         give_up_capabilities()
+    if wish.processes:
+        apply.PROCESSES_FROM = 1
+        disk_workers._LOT_OBJECTS = 5  # several for each process
+    if wish.lists_shards:
+        listing.FEW = -1
     progress = _Boundaries(wish)
     report: dict[str, Any] = {}
     try:

@@ -20,6 +20,7 @@ OBJECTS = "/files/md5/"
 PLACES = [
     ("small", "ssd"), ("large", "s3"), ("list", "ssd"), ("legacy", "ssd"), ("list", "s3")
 ]  # fmt: skip
+IN_PROCESSES = [("large", "ssd"), ("legacy", "ssd")]
 SMALL = key_of(md5(b"a of v2\n"))
 
 
@@ -42,15 +43,18 @@ def keys_by_kind(site: Site) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("kind", "target"), PLACES)
-def test_at_the_source(site: Site, tally: Tally, kind: str, target: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "target", "processes"),
+    [(*place, False) for place in PLACES] + [(*place, True) for place in IN_PROCESSES],
+)
+def test_at_the_source(site: Site, tally: Tally, kind: str, target: str, processes: bool) -> None:
     key = keys_by_kind(site)[kind]
     right = site.hdd.get(key)
     with tally.fault("a bit flipped at the source"):
         site.hdd.put(key, flip(right))
         before = site.hdd.md5s()
         with site.watched(target) as watch:
-            ending = site.migrate("hdd", target)
+            ending = site.migrate("hdd", target, processes=processes)
         assert (ending.exit_code, ending.counts["corrupt"]) == (6, 1), ending
         lost = {loss["object"]: loss for loss in ending.report["not_intact"]}
         assert lost[key]["status"] == "corrupt"
@@ -93,15 +97,17 @@ def test_many_answers_of_the_source(site: Site, tally: Tally, name: str) -> None
 def test_a_listing(site: Site, tally: Tally, name: str, remote: str) -> None:
     fault, family = ANSWERS[name]
     prefix = site.cloud.prefix if remote == "cloud" else site.s3.prefix
-    where = rf"list-type=2.*prefix={prefix}%2Ffiles"
+    lists_shards = remote == "s3"
+    where = rf"list-type=2.*prefix={prefix}%2F{'files' if lists_shards else ''}"
     rule = site.proxy.add(Rule(fault, "GET", where, last=1))
     target = "ssd" if remote == "cloud" else "s3"
     with tally.fault(family):
         with site.watched(target):
-            ending = site.migrate("cloud" if remote == "cloud" else "hdd", target)
+            source = "cloud" if remote == "cloud" else "hdd"
+            ending = site.migrate(source, target, lists_shards=lists_shards)
         assert rule.hits == 1
         assert ending.exit_code in {0, 6}, ending
-        site.require_survived("cloud" if remote == "cloud" else "hdd", target)
+        site.require_survived(source, target)
 
 
 @pytest.mark.parametrize("name", ["flip", "as-if-all"])
@@ -125,23 +131,28 @@ def test_one_answer_is_not_blamed_on_the_source(
 def test_requests_to_the_target(site: Site, tally: Tally, name: str, what: str) -> None:
     fault, family = REQUESTS[name]
     method = "POST" if what.endswith("uploadId=") else "PUT"
-    share = 0.3 if what.startswith(OBJECTS) else 1
-    rule = site.proxy.add(Rule(fault, method, what, share=share, last=None if share < 1 else 1))
+    is_many = what.startswith(OBJECTS)
+    # So few that none is likely to be hit each time that it is sent again.
+    many = {"every": 8} if is_many else {"last": 1}
+    rule = site.proxy.add(Rule(fault, method, what, **many))
     with tally.fault(family):
         with site.watched("s3"):
             ending = site.migrate("hdd", "s3")
         assert rule.hits > 0
         assert ending.complete, ending  # the server refuses it, and it is sent again
-        site.require_survived("hdd", "s3", clone=share < 1 and name == "flip")
+        site.require_survived("hdd", "s3", clone=is_many and name == "flip")
 
 
-@pytest.mark.parametrize(("kind", "target"), PLACES)
-def test_at_the_target(site: Site, tally: Tally, kind: str, target: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "target", "processes"),
+    [(*place, False) for place in PLACES] + [(*place, True) for place in IN_PROCESSES],
+)
+def test_at_the_target(site: Site, tally: Tally, kind: str, target: str, processes: bool) -> None:
     key = keys_by_kind(site)[kind]
     with tally.fault("a bit flipped at the target"):
         site.plant(target, key, flip(site.hdd.get(key)))
         with site.watched(target):
-            ending = site.migrate("hdd", target)
+            ending = site.migrate("hdd", target, processes=processes)
         assert ending.complete, ending
         assert [entry["object"] for entry in ending.report["repaired"]] == [key]
         again = site.require_survived("hdd", target)

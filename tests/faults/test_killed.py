@@ -16,45 +16,53 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.needs("s3")
 
-WAYS = [("hdd", "s3"), ("hdd", "ssd"), ("cloud", "s3"), ("cloud", "ssd")]
-KILLS = 20
+WAYS = [
+    ("hdd", "s3", False),
+    ("hdd", "ssd", False),
+    ("hdd", "ssd", True),
+    ("cloud", "s3", False),
+    ("cloud", "ssd", False),
+]
+"""Source, target, and whether processes copy."""
+KILLS = 25
 EARLIER = 0.6
 """What the moment is multiplied with if the migration had ended before it."""
 
 
-def kill_after(site: Site, way: tuple[str, str], moment_s: float) -> float:
+def kill_after(site: Site, way: tuple[str, str, bool], moment_s: float) -> float:
     """Kill a migration ``moment_s`` seconds after its beginning; return when it was.
 
     A reader watches each try. None does while the target is emptied for the next: that takes away
     what a reader has just listed, and no migration does so.
     """
+    source, target, processes = way
     while True:
-        with site.watched(way[1]):
-            running = Running(site.wish(*way))
+        with site.watched(target):
+            running = Running(site.wish(source, target, processes=processes))
             time.sleep(moment_s)
             running.kill()
             is_killed = running.ended() is None
         if is_killed:
             return moment_s
-        site.empty(way[1])
+        site.empty(target)
         moment_s *= EARLIER
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_at_a_random_moment(
-    site: Site, tally: Tally, takes: dict[tuple[str, str], float], seed: int
+    site: Site, tally: Tally, takes: dict[tuple[str, str, bool], float], seed: int
 ) -> None:
-    way = WAYS[seed % len(WAYS)]
+    way = source, target, processes = WAYS[seed % len(WAYS)]
     if way not in takes:
         begun = time.monotonic()
-        assert site.migrate(*way).complete
+        assert site.migrate(source, target, processes=processes).complete
         takes[way] = time.monotonic() - begun
-        site.empty(way[1])
+        site.empty(target)
     moment_s = random.Random(seed).uniform(0, takes[way])
     moment_s = kill_after(site, way, moment_s)
     with tally.fault("kill -9 at a random moment", f"{moment_s:.2f} of {takes[way]:.2f} s"):
         is_last = seed >= KILLS - len(WAYS)
-        site.require_survived(*way, clone=is_last)
+        site.require_survived(source, target, clone=is_last)
 
 
 @pytest.mark.parametrize("target", ["ssd", "s3"])

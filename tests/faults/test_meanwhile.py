@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("s3")
 
 
-@pytest.mark.parametrize("way", [("hdd", "s3"), ("hdd", "ssd")])
+@pytest.mark.parametrize(
+    ("way", "processes"),
+    [(("hdd", "s3"), False), (("hdd", "ssd"), False), (("hdd", "ssd"), True)],
+)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_two_migrations_at_once(site: Site, tally: Tally, way: tuple[str, str], seed: int) -> None:
+def test_two_migrations_at_once(
+    site: Site, tally: Tally, way: tuple[str, str], processes: bool, seed: int
+) -> None:
     with tally.fault("two migrations at once"):
         with site.watched(way[1]):
-            first = Running(site.wish(*way))
+            first = Running(site.wish(*way, processes=processes))
             threading.Event().wait(random.Random(seed).uniform(0, 0.3))
-            second = Running(site.wish(*way))
+            second = Running(site.wish(*way, processes=processes))
             endings = [first.ended(), second.ended()]
         for ending in endings:
             assert ending is not None

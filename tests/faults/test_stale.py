@@ -22,28 +22,31 @@ RIGHT = b"a of v2\n"
 KEY = key_of(md5(RIGHT))
 
 
-def test_the_target_omits_all_that_is_new(site: Site, tally: Tally) -> None:
+@pytest.mark.parametrize("lists_shards", [False, True])
+def test_the_target_omits_all_that_is_new(site: Site, tally: Tally, lists_shards: bool) -> None:
     stale = harm.Stale()
     site.proxy.add(Rule(stale, "GET", rf"list-type=2.*{site.s3.prefix}"))
     with tally.fault(FAMILY):
         with site.watched("s3"):
-            first = site.migrate("hdd", "s3")
-            second = site.migrate("hdd", "s3")
+            first = site.migrate("hdd", "s3", lists_shards=lists_shards)
+            second = site.migrate("hdd", "s3", lists_shards=lists_shards)
         assert stale.replayed > 0
         for ending in (first, second):
             assert ending.exit_code == 6, ending
             assert ending.counts["failed"] == ending.counts["planned"]
-        site.require_survived("hdd", "s3", clone=True)
+        site.require_survived("hdd", "s3", clone=lists_shards)
 
 
-@pytest.mark.parametrize("times", [1, math.inf])
-def test_the_target_omits_one_that_is_there(site: Site, tally: Tally, times: float) -> None:
+@pytest.mark.parametrize(("times", "lists_shards"), [(1, False), (1, True), (math.inf, True)])
+def test_the_target_omits_one_that_is_there(
+    site: Site, tally: Tally, times: float, lists_shards: bool
+) -> None:
     assert site.migrate("hdd", "s3").complete
     omits = harm.Omits(KEY, times)
-    rule = site.proxy.add(Rule(omits, "GET", rf"list-type=2.*{site.s3.prefix}%2Ffiles"))
+    rule = site.proxy.add(Rule(omits, "GET", rf"list-type=2.*{site.s3.prefix}"))
     with tally.fault(FAMILY):
         with site.watched("s3"):
-            ending = site.migrate("hdd", "s3")
+            ending = site.migrate("hdd", "s3", lists_shards=lists_shards)
         assert rule.hits > 0
         assert ending.exit_code == (0 if times == 1 else 6), ending
         assert [loss["object"] for loss in ending.report["not_intact"]] == [KEY][: times != 1]
@@ -55,7 +58,7 @@ def test_the_target_still_shows_what_was_repaired(site: Site, tally: Tally) -> N
     stale = harm.Stale()
     site.proxy.add(Rule(stale, "GET", rf"list-type=2.*{site.s3.prefix}%2Ffiles"))
     with tally.fault(FAMILY):
-        ending = site.migrate("hdd", "s3")
+        ending = site.migrate("hdd", "s3", lists_shards=True)
         assert stale.replayed > 0
         assert ending.exit_code == 6, ending
         lost = [loss["object"] for loss in ending.report["not_intact"]]
@@ -64,7 +67,7 @@ def test_the_target_still_shows_what_was_repaired(site: Site, tally: Tally) -> N
 
 
 def test_the_source_omits_one(site: Site, tally: Tally) -> None:
-    rule = site.proxy.add(Rule(harm.Omits(KEY), "GET", r"list-type=2.*cloud%2Ffiles"))
+    rule = site.proxy.add(Rule(harm.Omits(KEY), "GET", r"list-type=2.*cloud%2F"))
     with tally.fault(FAMILY):
         with site.watched("ssd"):
             ending = site.migrate("cloud", "ssd")

@@ -14,13 +14,15 @@ pytestmark = pytest.mark.needs("s3")
 
 
 @pytest.mark.parametrize("open_files", [20, 28, 40])
-@pytest.mark.parametrize("target", ["s3", "ssd"])
+@pytest.mark.parametrize(("target", "processes"), [("s3", False), ("ssd", False), ("ssd", True)])
 def test_no_more_files_can_be_opened(
-    site: Site, tally: Tally, open_files: int, target: str
+    site: Site, tally: Tally, open_files: int, target: str, processes: bool
 ) -> None:
     with tally.fault("EMFILE: no more files can be opened"):
         with site.watched(target):
-            ending = site.migrate("hdd", target, open_files=open_files, jobs=32)
+            ending = site.migrate(
+                "hdd", target, open_files=open_files, jobs=32, processes=processes
+            )
         assert ending.exit_code in {0, 2, 3, 5, 6}, ending
         if ending.exit_code:
             told = ending.message + str(ending.report.get("not_intact", ""))

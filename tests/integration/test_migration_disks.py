@@ -62,15 +62,16 @@ def fill(path: Path, *, room_bytes: int) -> None:
         os.fsync(stream.fileno())
 
 
+@pytest.mark.parametrize("processes", [False, True])
 @pytest.mark.parametrize("room_bytes", [0, MIB // 8, BIG_BYTES // 2])
-def test_a_full_target(project: Project, tally: Tally, room_bytes: int) -> None:
+def test_a_full_target(project: Project, tally: Tally, room_bytes: int, processes: bool) -> None:
     truth = md5s(project.hdd)
     with mounted("ext4", size_bytes=DISK_BYTES) as disk, tally.fault("a target disk that is full"):
         target = Directory(disk / "ssd")
         add_remotes(project, ssd=target.path)
         target.path.mkdir()
         fill(disk / "filler", room_bytes=room_bytes)
-        ending = migrate(Wish(project.root, "hdd", "ssd"))
+        ending = migrate(Wish(project.root, "hdd", "ssd", processes=processes))
         assert ending.exit_code in {5, 6}, ending
         told = ending.message + str(ending.report.get("not_intact", ""))
         assert "No space left on device" in told

@@ -8,7 +8,6 @@ import re
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from struct import Struct
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from scripts.errors import AccessDenied, ObjectMissing, StoreError, StoreUnavailable
@@ -27,6 +26,7 @@ from scripts.migration.store import CHUNK_BYTES
 from scripts.migration.stores.disk_files import (
     NoKernelCopy,
     copy_in_kernel,
+    files_in,
     make_directory,
     names_in,
     pieces_of,
@@ -39,10 +39,17 @@ from scripts.migration.stores.incoming import (
     Incoming,
     sync_directory,
 )
+from scripts.migration.stores.read_backs import ReadBacks
 from scripts.migration.stores.translation import Translation
+from scripts.migration.stores.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from scripts.migration.store import Source
+    from scripts.migration.stores.disk_workers import DiskWorkers
+    from scripts.migration.stores.read_backs import Records
+    from scripts.migration.transfer import Advance
 
 _OBJECT_MODE = 0o444
 """As DVC leaves objects in a remote; DVC also skips hashing objects of this mode."""
@@ -58,28 +65,6 @@ class _Unfinished(NamedTuple):
 
     item: StoredObject
     temporary: str
-
-
-class _Seen:
-    """Which objects were read back, and when their files had last changed: 25 bytes for each."""
-
-    _RECORD = Struct("<16s?q")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._records: dict[tuple[Layout, int], bytearray] = {}
-
-    def remember(self, item: StoredObject, changed_ns: int) -> None:
-        record = self._RECORD.pack(bytes.fromhex(item.md5), item.is_directory, changed_ns)
-        with self._lock:
-            self._records.setdefault((item.layout, item.shard), bytearray()).extend(record)
-
-    def of(self, layout: Layout, shard: int) -> dict[tuple[str, bool], int]:
-        """Return when the files of one shard had changed, by MD5 and kind."""
-        with self._lock:
-            records = bytes(self._records.get((layout, shard), b""))
-        found = self._RECORD.iter_unpack(records)
-        return {(digest.hex(), kind): changed_ns for digest, kind, changed_ns in found}
 
 
 class DiskStore:
@@ -104,7 +89,8 @@ class DiskStore:
         self._incoming = Incoming(directory)
         self._disk = FileSystemSync(directory)
         self._own = threading.local()
-        self._seen = _Seen()
+        self._turns = Turns()
+        self._read_backs = ReadBacks()
         self._is_made = False
 
     def list_objects(self) -> Iterator[StoredObject]:
@@ -115,6 +101,9 @@ class DiskStore:
                     for name in names_in(self._root / layout.value):
                         if _SHARD.fullmatch(name):
                             yield from self._list_directory(layout, name)
+
+    def list_few(self) -> None:
+        """Return nothing: a disk is read directory by directory."""
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
@@ -145,22 +134,19 @@ class DiskStore:
         )
 
     def _list_directory(self, layout: Layout, name: str) -> Iterator[StoredObject]:
-        try:
-            entries = list(os.scandir(self._root / layout.value / name))
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        seen = self._seen.of(layout, int(name, 16))
-        for entry in entries:
-            item = object_at(f"{layout.value}{name}/{entry.name}")
-            if item is None or not entry.is_file():
+        with self._turns.one():
+            files = files_in(f"{self._root}/{layout.value}{name}")
+        seen = self._read_backs.of(layout, int(name, 16))
+        for file_name, size_bytes, changed_ns in files:
+            item = object_at(f"{layout.value}{name}/{file_name}")
+            if item is None:
                 continue
-            found = entry.stat()
-            if seen.get((item.md5, item.is_directory)) == found.st_ctime_ns:
+            if seen.get((item.md5, item.is_directory)) == changed_ns:
                 yield item._replace(
-                    size_bytes=found.st_size, checksum=item.md5, told_by=Evidence.READ_BACK
+                    size_bytes=size_bytes, checksum=item.md5, told_by=Evidence.READ_BACK
                 )
             else:
-                yield item._replace(size_bytes=found.st_size)
+                yield item._replace(size_bytes=size_bytes)
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
         """Yield the bytes of ``item``."""
@@ -311,7 +297,7 @@ class DiskStore:
                     directories.add(directory)
                 os.replace(temporary, final)  # noqa: PTH105
                 if item.md5:  # an entry of the run-cache has none
-                    self._seen.remember(item, os.stat(final).st_ctime_ns)  # noqa: PTH116
+                    self._read_backs.remember(item, os.stat(final).st_ctime_ns)  # noqa: PTH116
         with self._translated(""):
             for directory in directories:
                 sync_directory(Path(directory))
@@ -320,6 +306,25 @@ class DiskStore:
         if not self._is_made:
             make_directory(self._root)
             self._is_made = True
+
+    def processes(self, source: Source, advance: Advance, jobs: int) -> DiskWorkers | None:
+        """Return a process for each processor, if the source is on this machine as well."""
+        from scripts.migration.stores.disk_workers import (  # noqa: PLC0415  for large copies only
+            DiskWorkers,
+            Start,
+            count_of,
+        )
+
+        origin = source.location
+        if origin is None or origin.server != THIS_MACHINE or count_of(jobs) < 2:
+            return None
+        there, here = Path(origin.bucket).absolute(), self._root.absolute()
+        start = Start(source.name, str(there), self.name, str(here))
+        return DiskWorkers(start, count_of(jobs), jobs, advance, self._read_backs.add)
+
+    def take_read_backs(self) -> Records:
+        """Return what was read back since this was last asked; it is no longer known here."""
+        return self._read_backs.take()
 
     def cautions(self) -> tuple[str, ...]:
         """Return nothing: such a place has no rules of its own."""

@@ -33,6 +33,20 @@ def names_in(directory: Path) -> list[str]:
         return []
 
 
+def files_in(directory: str) -> list[tuple[str, int, int]]:
+    """Return the files in a directory, none if there is none: name, size in bytes, ctime in ns."""
+    found = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    told = entry.stat()
+                    found.append((entry.name, told.st_size, told.st_ctime_ns))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return found
+
+
 def write_all(descriptor: int, chunk: bytes) -> None:
     """Write all of ``chunk``, however little the system takes at once."""
     rest = memoryview(chunk)

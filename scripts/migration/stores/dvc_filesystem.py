@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from scripts.migration.model import Location
+    from scripts.migration.store import Source
+    from scripts.migration.transfer import Advance
 
 RENAMING = frozenset({"ssh", "webdav", "webdavs", "hdfs", "webhdfs"})
 """The kinds whose files are written beside their place and renamed; they have directories."""
@@ -78,6 +80,9 @@ class FilesystemStore:
         for directory in (*(f"files/md5/{name}" for name in current), *top):
             if _SHARD.fullmatch(directory.rpartition("/")[2]):
                 yield from self._list_directory(directory)
+
+    def list_few(self) -> None:
+        """Return nothing: how many requests a listing takes is not told."""
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
@@ -270,6 +275,9 @@ class FilesystemStore:
     ) -> ServerCopy:
         """Copy nothing."""
         return ServerCopy.UNABLE
+
+    def processes(self, source: Source, advance: Advance, jobs: int) -> None:
+        """Return nothing: threads wait for the server."""
 
     def cautions(self) -> tuple[str, ...]:
         """Return nothing: such a place has no rules of its own."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from scripts.migration.model import Location
+    from scripts.migration.store import Source
+    from scripts.migration.transfer import Advance
 
 
 class MemoryStore:
@@ -45,6 +47,9 @@ class MemoryStore:
             if item is not None:
                 checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
                 yield StoredObject(item.oid, item.layout, len(content), checksum)
+
+    def list_few(self) -> None:
+        """Return nothing: it takes no requests."""
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
@@ -108,6 +113,9 @@ class MemoryStore:
     ) -> ServerCopy:
         """Copy nothing: memory does nothing by itself."""
         return ServerCopy.UNABLE
+
+    def processes(self, source: Source, advance: Advance, jobs: int) -> None:
+        """Return nothing: there is nothing to wait for."""
 
     def cautions(self) -> tuple[str, ...]:
         """Return nothing: such a place has no rules of its own."""

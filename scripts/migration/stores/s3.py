@@ -41,14 +41,17 @@ if TYPE_CHECKING:
     from obstore.store import S3Store as Bucket
 
     from scripts.migration.model import Location
+    from scripts.migration.store import Source
     from scripts.migration.stores.bucket_rules import BucketRules
     from scripts.migration.stores.conditions import Conditions
     from scripts.migration.stores.server_copy import ServerCopies
     from scripts.migration.stores.uploads import Uploads
+    from scripts.migration.transfer import Advance
 
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _PLAIN_ETAG = re.compile(r"[0-9a-f]{32}")
-_LISTING_PAGE = 1000
+LISTING_PAGE = 1000
+"""As many objects a server tells of at once, at most."""
 PART_BYTES = 8 << 20
 """An object of up to one part goes up whole, so that its ETag is its MD5."""
 _MOST_PARTS = 9_000
@@ -122,6 +125,13 @@ class S3Store:
         for prefix in filter(_SHARD.fullmatch, top):
             yield from self._list_below(prefix)
 
+    def list_few(self) -> list[StoredObject] | None:
+        """Return every object if they fill no page of the bucket's listing."""
+        with translated(self.place, self.name):
+            pages = obstore.list(self._bucket, None, chunk_size=LISTING_PAGE)
+            page = next(pages, [])
+        return None if len(page) >= LISTING_PAGE else list(self._objects_of(page))
+
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
         top = self._prefixes_below(None)
@@ -137,7 +147,10 @@ class S3Store:
                 yield from self._list_below(f"{layout.value}{shard:02x}")
 
     def _list_below(self, prefix: str) -> Iterator[StoredObject]:
-        for meta in self._list(prefix):
+        yield from self._objects_of(self._list(prefix))
+
+    def _objects_of(self, listed: Iterable[Any]) -> Iterator[StoredObject]:
+        for meta in listed:
             item = object_at(meta["path"])
             if item is not None:
                 etag, md5 = (meta["e_tag"] or "").strip('"'), item.md5
@@ -155,7 +168,7 @@ class S3Store:
 
     def _list(self, prefix: str) -> Iterator[Any]:
         with translated(self.place, self.name):
-            for page in obstore.list(self._bucket, prefix, chunk_size=_LISTING_PAGE):
+            for page in obstore.list(self._bucket, prefix, chunk_size=LISTING_PAGE):
                 yield from page
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
@@ -272,6 +285,9 @@ class S3Store:
             return ServerCopy.UNABLE
         self._has_published = True
         return self._copies.copy(item, origin, replace=replace)
+
+    def processes(self, source: Source, advance: Advance, jobs: int) -> None:
+        """Return nothing: threads wait for the server."""
 
     def cautions(self) -> tuple[str, ...]:
         """Return what the bucket itself will do with objects; see :mod:`.bucket_rules`."""
