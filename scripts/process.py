@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -269,11 +268,13 @@ class Worker:
         self, argv: Sequence[str], *, lines: int = 1, env: Mapping[str, str] | None = None
     ) -> None:
         self.lines: list[Connection] = []
+        from multiprocessing import Pipe  # noqa: PLC0415  every command would load it
+
         descriptors: list[int] = []
         with ExitStack() as theirs:
             try:
                 for _ in range(lines):
-                    here, there = multiprocessing.Pipe()
+                    here, there = Pipe()
                     self.lines.append(here)
                     theirs.enter_context(there)
                     descriptors.append(there.fileno())
