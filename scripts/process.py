@@ -267,9 +267,9 @@ class Worker:
     def __init__(
         self, argv: Sequence[str], *, lines: int = 1, env: Mapping[str, str] | None = None
     ) -> None:
-        self.lines: list[Connection] = []
         from multiprocessing import Pipe  # noqa: PLC0415  every command would load it
 
+        self.lines: list[Connection] = []
         descriptors: list[int] = []
         with ExitStack() as theirs:
             try:

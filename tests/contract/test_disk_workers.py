@@ -166,6 +166,18 @@ def test_a_process_that_is_killed_ends_the_migration_and_the_next_one_completes_
     assert left_over(target) == []
 
 
+def test_a_process_that_cannot_begin_is_told(
+    places: tuple[DiskStore, DiskStore],
+    opened: list[DiskWorkers],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(disk_workers, "_MODULE", "this")  # it ends without a look at its line
+    with pytest.raises(ToolError, match="has ended with exit code 0"):
+        migrate(*places)
+    assert left_over(places[1]) == []
+    assert opened
+
+
 def test_processes_that_nobody_needs_any_more_take_away_what_they_have_begun(
     places: tuple[DiskStore, DiskStore], opened: list[DiskWorkers]
 ) -> None:

@@ -102,8 +102,8 @@ class DiskWorkers:
             for lines in self._lines_of:
                 worker = Worker([sys.executable, "-m", _MODULE], lines=lines, env=env)
                 self._workers.append(worker)
-                worker.lines[0].send(self._start)
-        except BaseException:
+                _begin(worker, self._start)
+        except BaseException:  # Ctrl-C too: what has been started must not stay
             self._end()
             raise
         # In turns, so that few lists of tasks are spread over all processes.
@@ -146,6 +146,13 @@ class DiskWorkers:
         if answer.error is not None:
             kind, message, hint = answer.error
             raise kind(message, hint=hint)
+
+
+def _begin(worker: Worker, start: Start) -> None:
+    try:
+        worker.lines[0].send(start)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise _died(worker) from error
 
 
 def _follow(line: Connection, stop: Stop, advance: Advance) -> Answer:
