@@ -13,6 +13,8 @@ from scripts.errors import CommandFailed, ToolMissing
 if TYPE_CHECKING:
     from scripts.progress import Progress
 
+_WAITS_S = 300
+
 
 def os_release(path: Path = Path("/etc/os-release")) -> dict[str, str]:
     """Return the fields of os-release(5), empty where the host has none."""
@@ -78,7 +80,9 @@ def refresh_package_lists() -> None:
 
 
 def _install(names: list[str]) -> None:
-    options = ["-y", "-qq", "--no-install-recommends"]
+    # Another program may be installing: a machine's nightly upgrades, say.
+    patience = ["-o", f"DPkg::Lock::Timeout={_WAITS_S}"]
+    options = ["-y", "-qq", "--no-install-recommends", *patience]
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
     process.run(as_root([*quiet, "apt-get", "install", *options, *names]), timeout_s=1800)
 
