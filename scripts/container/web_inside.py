@@ -111,7 +111,8 @@ def _command(name: str, port: int, shows: str, configuration: Path) -> list[str]
     if name == "tensorboard":
         return ["tensorboard", "--logdir", shows, "--host", "0.0.0.0", "--port", str(port)]  # noqa: S104  published on the host's 127.0.0.1
     if name == "snakeviz":
-        return ["snakeviz", "--server", "--hostname", "0.0.0.0", "--port", str(port), shows]  # noqa: S104  likewise
+        served = [sys.executable, "-m", "scripts.container.snakeviz_inside", "--server"]
+        return [*served, "--hostname", "0.0.0.0", "--port", str(port), shows]  # noqa: S104  likewise
     return [
         "jupyter", "lab", "--no-browser", "--ip=0.0.0.0", f"--port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={shows}", f"--config={configuration}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -177,8 +178,11 @@ def test_snakeviz_is_seen_in_a_real_browser(site: Workspace, tmp_path: Path) -> 
     assert done.returncode == 0, said(done)
     url = done.stdout.splitlines()[-1]  # the command printed before
     shown = see("calls", url, name="spin", screenshot=str(tmp_path / "seen.png"))
-    assert "busy.py" in shown
-    assert "(spin)" in shown
+    seen = json.loads(shown)
+    assert "busy.py" in seen["row"]
+    assert "(spin)" in seen["row"]
+    assert seen["asked"] > 3
+    assert seen["elsewhere"] == [], "and nobody else is asked for scripts"
 
 
 def test_a_port_that_is_not_published_is_told_before_the_command_runs(site: Workspace) -> None:

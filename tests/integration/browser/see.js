@@ -59,11 +59,19 @@ const SEEN = {
     });
   },
 
-  // SnakeViz: waits for the chart, and returns the row of a function in the table below it.
-  async calls(page, { name }) {
+  // SnakeViz: waits for the chart; returns the row of a function in the table below it, and what
+  // was asked of other servers.
+  async calls(page, { name, url }) {
+    const asked = [];
+    page.context().on("request", (request) => asked.push(request.url()));
+    await page.reload();
     await page.locator("#chart svg path, #chart svg rect").first().waitFor();
     const row = page.locator("#pstats-table tbody tr", { hasText: name }).first();
-    return (await row.textContent()).replace(/\s+/g, " ").trim();
+    return JSON.stringify({
+      row: (await row.textContent()).replace(/\s+/g, " ").trim(),
+      asked: asked.length,
+      elsewhere: asked.filter((from) => !from.includes(new URL(url).host)),
+    });
   },
 
   // Waits for the chart of the scalar and the points in it; returns what a pointer over it shows.
