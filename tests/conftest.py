@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,10 @@ from tests.faults.tally import Tally
 
 _BROWSER = Path(__file__).resolve().parent / "integration" / "browser"
 _AZURE = _BROWSER.with_name("azure")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell has what it runs in the background ignore Ctrl-C, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _docker_missing() -> str | None:

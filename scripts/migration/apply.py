@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from contextlib import contextmanager
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from scripts.migration.block_copy import BlockCopier, Task
 from scripts.migration.heal import sources_by_place
@@ -15,10 +15,10 @@ from scripts.migration.model import Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Outcomes
 from scripts.migration.plan import Action
-from scripts.migration.prove import prove_listed
+from scripts.migration.prove import prove_published
 from scripts.migration.retry import retrying
 from scripts.migration.table import Ledger, Position
-from scripts.migration.workers import in_threads
+from scripts.migration.workers import Shared, in_threads
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 PROCESSES_FROM = 2000
 """From so many objects on, what copies them may be processes: starting them takes 0.15 s."""
-Lot = list[tuple[int, list[int]]]
-"""Objects that are copied together: numbers of blocks, each with rows."""
+Part = tuple[int, list[int]]
+"""Objects of a block: its number, and rows."""
+Lot = list[Part]
+"""Objects that are copied together."""
 
 
 def copy_objects(
@@ -66,7 +68,7 @@ def copy_objects(
         progress.phase("copying", total=plan.bytes_to_copy, unit="bytes") as phase,
         _copying(plan, stores, phase.advance, jobs) as copier,
     ):
-        work = _Work(plan, stores, results, copier)
+        work = _Work(plan, stores, results, copier, progress)
         work.copy(n for n, block in enumerate(table.blocks) if not block.is_directory)
         withheld = _withhold(plan, results)
         work.copy((n for n, block in enumerate(table.blocks) if block.is_directory), withheld)
@@ -107,30 +109,67 @@ def _settled(plan: Plan) -> Ledger[Result]:
 class _Work:
     """Copies the objects of blocks."""
 
-    def __init__(self, plan: Plan, stores: Stores, results: Ledger[Result], copier: Copier) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        stores: Stores,
+        results: Ledger[Result],
+        copier: Copier,
+        progress: Progress,
+    ) -> None:
         self._decisions = plan.decisions
         self._copying = {plan.decisions.code(kind): kind for kind in plan.kinds if kind.is_copying}
         self._target = stores.target
         self._results = results
         self._copier = copier
+        self._progress = progress
 
     def copy(self, blocks: Iterable[int], withheld: Mapping[Position, str] | None = None) -> None:
         """Copy the objects of ``blocks`` that are to be copied, but those that are withheld."""
         for position, reason in (withheld or {}).items():
             self._results.record(position, Result(Status.FAILED), reason)
-        todo = ((number, self._todo(number, withheld or {})) for number in blocks)
-        lots = [[(number, rows)] for number, rows in todo if rows]
+        todo = [(number, self._todo(number, withheld or {})) for number in blocks]
+        todo = [(number, rows) for number, rows in todo if rows]
+        if self._copier.is_spread:
+            self._copy_spread(todo)
+        else:
+            self._copy_lots([[part] for part in todo])
+
+    def _copy_lots(self, lots: list[Lot]) -> None:
         # The longest first: else the last thread works long when all others have ended.
         lots.sort(key=self._size, reverse=True)
         if self._copier.lot_objects is not None:
             lots = _regrouped(lots, self._copier.lot_objects)
 
         def copy_lot(lot: Lot, stop: Stop) -> None:
-            self._copier.copy(self._tasks(lot), stop, self._results.record)
-            for number, rows in lot:
-                self._prove(number, rows, stop)
+            tasks = (self._task(number, row) for number, rows in lot for row in rows)
+            self._copier.copy(tasks, stop, self._results.record)
+            for part in self._unproven(lot):
+                self._prove(part, stop, lambda: None)
 
         in_threads(copy_lot, lots, self._copier.jobs)
+
+    def _copy_spread(self, todo: list[Part]) -> None:
+        for number, rows in todo:
+            sizes_bytes = self._results.table.blocks[number].sizes_bytes
+            rows.sort(key=sizes_bytes.__getitem__, reverse=True)
+        shared = Shared(_spread(todo))
+
+        def copy(_: int, stop: Stop) -> None:
+            tasks = (self._task(number, row) for number, row in shared)
+            self._copier.copy(tasks, stop, self._results.record)
+
+        threads = min(self._copier.jobs, sum(len(rows) for _, rows in todo))
+        in_threads(copy, range(threads), threads)
+        unproven = self._unproven(todo)
+        if unproven:
+            total = sum(len(rows) for _, rows in unproven)
+            with self._progress.phase("proving what was copied", total=total) as phase:
+
+                def prove(part: Part, stop: Stop) -> None:
+                    self._prove(part, stop, phase.advance)
+
+                in_threads(prove, unproven, self._copier.jobs)
 
     def _todo(self, number: int, withheld: Mapping[Position, str]) -> list[int]:
         codes = self._decisions.codes(number)
@@ -141,30 +180,34 @@ class _Work:
         blocks = self._results.table.blocks
         return sum(blocks[number].sizes_bytes[row] for number, rows in lot for row in rows)
 
-    def _tasks(self, lot: Lot) -> Iterator[Task]:
-        for number, rows in lot:
-            codes, block = self._decisions.codes(number), self._results.table.blocks[number]
-            for row in rows:
-                decision, item = self._copying[codes[row]], block.item(row)
-                yield Task(
-                    Position(number, row),
-                    item._replace(checksum=item.md5) if decision.is_told else item,
-                    decision.read_from,
-                    replace=decision.action is Action.REPAIR,
-                )
+    def _task(self, number: int, row: int) -> Task:
+        decision = self._copying[self._decisions.codes(number)[row]]
+        item = self._results.table.blocks[number].item(row)
+        return Task(
+            Position(number, row),
+            item._replace(checksum=item.md5) if decision.is_told else item,
+            decision.read_from,
+            replace=decision.action is Action.REPAIR,
+        )
 
-    def _prove(self, number: int, indices: list[int], stop: Stop) -> None:
-        """Ask the target for what publishing did not prove: a directory's list depends on it."""
-        results, codes = self._results, self._results.codes(number)
-        kinds = {code: results.meaning(code) for code in {codes[index] for index in indices}}
-        open_kinds = {
-            code for code, kind in kinds.items() if kind.claims_intact and not kind.is_intact
-        }
-        claimed = {index: kinds[codes[index]] for index in indices if codes[index] in open_kinds}
-        if not claimed:
-            return
-        block, target = results.table.blocks[number], self._target
-        wanted = {block.oid(index) for index in claimed}
+    def _unproven(self, parts: Iterable[Part]) -> list[Part]:
+        """Return what publishing did not prove; a directory's list depends on it."""
+        unproven = []
+        for number, rows in parts:
+            codes = self._results.codes(number)
+            kinds = {code: self._results.meaning(code) for code in {codes[row] for row in rows}}
+            left = {
+                code for code, kind in kinds.items() if kind.claims_intact and not kind.is_intact
+            }
+            if left:
+                unproven.append((number, [row for row in rows if codes[row] in left]))
+        return unproven
+
+    def _prove(self, part: Part, stop: Stop, advance: Callable[[], None]) -> None:
+        """Ask the target for objects of one block."""
+        number, rows = part
+        block, target, results = self._results.table.blocks[number], self._target, self._results
+        wanted = {block.oid(row) for row in rows}
         listed = retrying(
             lambda: {
                 item.oid: item
@@ -173,21 +216,33 @@ class _Work:
             },
             stop,
         )
-        for index, result in claimed.items():
-            item = block.item(index)
-            proof = prove_listed(item, listed.get(item.oid), target, stop)
+        for row in rows:
+            item, position = block.item(row), Position(number, row)
+            result = results.verdict(position)
+            proof = prove_published(item, listed.get(item.oid), target, stop)
             if proof.evidence.is_proof:
-                results.record(Position(number, index), result._replace(evidence=proof.evidence))
+                results.record(position, result._replace(evidence=proof.evidence))
             else:
                 reason = f"after {result.status.value}, {proof.reason}"
-                results.record(Position(number, index), Result(Status.FAILED), reason)
+                results.record(position, Result(Status.FAILED), reason)
+            advance()
+
+
+def _spread(todo: list[Part]) -> Iterator[tuple[int, int]]:
+    """Yield the first object of each block, then the second of each, and so on."""
+    for place in itertools.count():
+        todo = [(number, rows) for number, rows in todo if place < len(rows)]
+        if not todo:
+            return
+        for number, rows in todo:
+            yield number, rows[place]
 
 
 def _regrouped(lots: Iterable[Lot], most: int) -> list[Lot]:
     """Return the same objects in the same order, about ``most`` of them in each lot."""
     regrouped: list[Lot] = []
     room = 0
-    for number, rows in chain.from_iterable(lots):
+    for number, rows in itertools.chain.from_iterable(lots):
         for first in range(0, len(rows), most):
             part = rows[first : first + most]
             if len(part) > room:

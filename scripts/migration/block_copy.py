@@ -45,6 +45,8 @@ class Copier(Protocol):
     jobs: int
     lot_objects: int | None
     """How many objects should come in one call; ``None`` for a block's, however many."""
+    is_spread: bool
+    """Whether objects should rather come from all over the shards, in as many calls as ``jobs``."""
 
     def copy(self, tasks: Iterable[Task], stop: Stop, record: Record) -> None:
         """Copy each object; what was published survives a power cut when this returns.
@@ -75,6 +77,7 @@ class BlockCopier:
         self, sources: Mapping[str, Source], target: Store, advance: Advance, jobs: int = 1
     ) -> None:
         self.jobs = jobs
+        self.is_spread = not target.is_batched
         self._sources = sources
         self._target = target
         self._advance = advance

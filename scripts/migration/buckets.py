@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
-from scripts.migration.credentials import credentials_for, session_for
+from scripts.migration.credentials import PROFILE_OPTIONS, credentials_for, session_for
 from scripts.migration.model import Location
 from scripts.migration.places import endpoint_of
 from scripts.migration.stores.bucket_rules import BucketRules
+from scripts.migration.stores.client import ClientSettings, Connection, keys_of
 from scripts.migration.stores.conditions import Conditions
+from scripts.migration.stores.copy_workers import CopyWorkers, Start
 from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
+from scripts.migration.stores.streamed import Streamed
 from scripts.migration.stores.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -22,14 +24,12 @@ if TYPE_CHECKING:
 
     from obstore.store import ClientConfig
 
-    from scripts.migration.credentials import CredentialProvider
     from scripts.migration.stores.multipart import KnownEtags
 
 _CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _CONNECT_S = 10
 _ANSWER_S = 60
-_CONNECTIONS = 64
 _REQUEST_S = 300
 """For a whole request, which carries a part of an object at most: 32 of them may share a line."""
 
@@ -78,10 +78,11 @@ def open_bucket(
         options["endpoint"] = endpoint.rstrip("/")
     if _is_sealed(endpoint, config):
         options["unsigned_payload"] = True
+    # The names that obstore 0.8, the last for Python 3.9, knows as well.
     if config.get("sse"):
-        options["server_side_encryption"] = config["sse"]
+        options["aws_server_side_encryption"] = config["sse"]
     if config.get("sse_kms_key_id"):
-        options["sse_kms_key_id"] = config["sse_kms_key_id"]
+        options["aws_sse_kms_key_id"] = config["sse_kms_key_id"]
 
     def open_client(**more: Any) -> Bucket:  # noqa: ANN401  obstore's options
         return Bucket(
@@ -95,63 +96,44 @@ def open_bucket(
             **more,
         )
 
-    def connect_as(key_id: str, secret: str, token: str | None) -> Any:  # noqa: ANN401  botocore ships no types
-        from botocore.config import Config  # noqa: PLC0415
-
-        verify = config.get("ssl_verify")
-        return session().create_client(
-            "s3",
-            endpoint_url=options.get("endpoint"),
-            region_name=region,
-            aws_access_key_id=key_id,
-            aws_secret_access_key=secret,
-            aws_session_token=token,
-            verify=_bundle(config, environ) if verify is not False else False,
-            config=Config(
-                max_pool_connections=_CONNECTIONS,
-                connect_timeout=config.get("connect_timeout") or _CONNECT_S,
-                read_timeout=config.get("read_timeout") or _ANSWER_S,
-                retries={"total_max_attempts": 3, "mode": "standard"},
-                s3={"addressing_style": "path" if endpoint else "virtual"},
-            ),
-        )
-
+    verify = config.get("ssl_verify")
+    settings = ClientSettings(
+        profile=_profile(config, environ),
+        endpoint=options.get("endpoint"),
+        region=region,
+        verify=_bundle(config, environ) if verify is not False else False,
+        connect_s=config.get("connect_timeout") or _CONNECT_S,
+        answer_s=config.get("read_timeout") or _ANSWER_S,
+    )
     location = Location(str(options.get("endpoint", "AWS")), bucket, prefix)
     if credentials is None:
         return S3Store(name, url.rstrip("/"), open_client(), location=location, known=known)
-    connect, encryption = _Connection(credentials, connect_as), _encryption(config)
+    keys = functools.partial(keys_of, credentials)
+    connect = Connection(settings, keys)
+    connect_streaming = Connection(settings._replace(streams=True), keys)
+    encryption = _encryption(config)
     return S3Store(
         name,
         url.rstrip("/"),
         open_client(),
         Uploads(bucket, prefix, connect, encryption),
         copies=ServerCopies(name, location, connect, encryption),
+        copy_in_processes=functools.partial(
+            CopyWorkers, Start(name, location, settings, encryption), credentials
+        ),
         location=location,
         known=known,
         rules=BucketRules(name, bucket, prefix, connect),
         conditions=Conditions(bucket, prefix, connect, encryption),
         with_checksums=open_client(checksum_algorithm="SHA256"),
+        streamed=Streamed(name, bucket, prefix, connect_streaming, encryption),
     )
 
 
-class _Connection:
-    """botocore's client: one for as long as the keys are the same, as making one takes long."""
-
-    def __init__(
-        self, credentials: CredentialProvider, connect_as: Callable[[str, str, str | None], Any]
-    ) -> None:
-        self._credentials = credentials
-        self._connect_as = connect_as
-        self._lock = threading.Lock()
-        self._made: tuple[tuple[str, str, str | None], Any] | None = None
-
-    def __call__(self) -> Any:  # noqa: ANN401  botocore ships no types
-        told = self._credentials()
-        keys = (told["access_key_id"], told["secret_access_key"], told.get("token"))
-        with self._lock:
-            if self._made is None or self._made[0] != keys:
-                self._made = (keys, self._connect_as(*keys))
-            return self._made[1]
+def _profile(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what chooses botocore's profile and its files, as DVC's options of a remote."""
+    told = {**config, "profile": config.get("profile") or environ.get("AWS_PROFILE")}
+    return {key: str(told[key]) for key in PROFILE_OPTIONS if told.get(key)}
 
 
 def _encryption(config: Mapping[str, Any]) -> dict[str, str]:

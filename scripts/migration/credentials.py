@@ -14,6 +14,8 @@ _ASK_AGAIN_AFTER = timedelta(minutes=5)
 """How long obstore keeps keys that the chain may replace (roles, single sign-on)."""
 
 CredentialProvider = Callable[[], Any]
+PROFILE_OPTIONS = ("profile", "credentialpath", "configpath")
+"""DVC's options of a remote that :func:`session_for` heeds."""
 
 
 def session_for(config: Mapping[str, Any], environ: Mapping[str, str]) -> Any:  # noqa: ANN401

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Callable
 from scripts.errors import SettingsError, StoreUnavailable
 from scripts.migration.model import LAYOUTS, THIS_MACHINE, ServerCopy
 from scripts.migration.retry import LONGEST_ASKED_S
-from scripts.migration.store import ReadOnly
+from scripts.migration.store import ReadOnly, is_small
 from scripts.migration.workers import pause
 
 if TYPE_CHECKING:
@@ -208,6 +208,10 @@ class PacedSource:
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
         """Yield the bytes of ``item``, each piece once it may have been moved."""
+        pieces = self._read_pieces(item)
+        return iter(list(pieces)) if is_small(item) else pieces
+
+    def _read_pieces(self, item: StoredObject) -> Iterator[bytes]:
         with self._gate.passing():
             for chunk in self._source.read(item):
                 self._bandwidth.take(len(chunk))
@@ -232,6 +236,7 @@ class PacedStore(PacedSource):
 
     def __init__(self, store: Store, bandwidth: Bandwidth) -> None:
         super().__init__(store, bandwidth)
+        self.is_batched = store.is_batched
         self._store = store
 
     def publish(
@@ -249,6 +254,8 @@ class PacedStore(PacedSource):
         self, origin: Location | None, item: StoredObject, *, replace: bool = True
     ) -> ServerCopy:
         """Let the server copy ``item``: its bytes pass through nobody's line."""
+        if origin is None or self.location is None or origin.server != self.location.server:
+            return ServerCopy.UNABLE  # nobody is asked, so nobody waits for a place
         with self._gate.passing():
             return self._store.copy_from(origin, item, replace=replace)
 

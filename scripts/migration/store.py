@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
+SMALL_BYTES = 1 << 20
+"""Up to so many bytes an object is read whole before it is published: each thread may keep one. Of
+a million small objects, handing on pieces costs more than reading them."""
+
+
+def is_small(item: StoredObject) -> bool:
+    """Return whether ``item`` is read whole before it is published; not if its size is unknown."""
+    return item.size_bytes is not None and item.size_bytes <= SMALL_BYTES
 
 
 class Source(Protocol):
@@ -108,6 +116,14 @@ class Source(Protocol):
 
 class Store(Source, Protocol):
     """A DVC remote that is filled."""
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether :meth:`together` saves work, most for objects of one shard.
+
+        If not, objects are best written all over the shards: servers that keep a directory for each
+        are slower where one object after the other goes into the same.
+        """
 
     def publish(
         self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True

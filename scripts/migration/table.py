@@ -232,7 +232,7 @@ class Ledger(Generic[_Verdict]):
     """One verdict for each object of a table, and words for those that need some.
 
     There are few different verdicts, so that one byte tells which. May be written from any thread
-    as long as each block is written by one at a time.
+    as long as each object is written by one at a time.
     """
 
     def __init__(self, table: ObjectTable) -> None:
@@ -263,7 +263,7 @@ class Ledger(Generic[_Verdict]):
         self._codes[position.block][position.row] = self.code(verdict)
         if words:
             self.words[position] = words
-        else:
+        elif self.words:
             self.words.pop(position, None)
 
     def verdict(self, position: Position) -> _Verdict:

@@ -9,10 +9,12 @@ from scripts.migration.digest import digest_for
 from scripts.migration.model import Evidence, Result, ServerCopy, Status
 from scripts.migration.overlap import beside
 from scripts.migration.retry import retrying
+from scripts.migration.store import is_small
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from scripts.migration.digest import Digest
     from scripts.migration.model import StoredObject
     from scripts.migration.store import Source, Store
     from scripts.migration.workers import Stop
@@ -32,7 +34,8 @@ def copy_object(
     """Copy one object: by the target's own server if it can, else hashing it on the way.
 
     The target publishes the object only when the stream that it is given ends without an exception,
-    and the check is the stream's last step: an object that fails it is never visible in the target.
+    and the check is the stream's last step at the latest: an object that fails it is never visible
+    in the target.
 
     Args:
         item: The object to copy, as the source lists it (``size_bytes`` in bytes).
@@ -63,15 +66,31 @@ def copy_object(
     return Result(Status.COPIED, evidence, repaired=replace)
 
 
-def _checked(item: StoredObject, source: Source, stop: Stop, advance: Advance) -> Iterator[bytes]:
+def _checked(item: StoredObject, source: Source, stop: Stop, advance: Advance) -> Iterable[bytes]:
+    """Return the bytes of ``item``: of a small one checked already, else checked as they go."""
+    if not is_small(item):
+        return _checking(item, source, stop, advance)
+    digest = digest_for(item)
+    content = b"".join(source.read(item))  # which is the only piece itself, if there is one
+    digest.update(content)
+    advance(len(content))
+    _require_right(digest, item, source)
+    return (content,)
+
+
+def _checking(item: StoredObject, source: Source, stop: Stop, advance: Advance) -> Iterator[bytes]:
     with beside(digest_for(item), item.size_bytes) as digest:
         for chunk in source.read(item):
             stop.check()
             digest.update(chunk)
             yield chunk
             advance(len(chunk))
-        if not digest.matches(item):
-            raise Corrupted(f"{source.name}: the bytes of {item.key} do not hash to its name.")
+        _require_right(digest, item, source)
+
+
+def _require_right(digest: Digest, item: StoredObject, source: Source) -> None:
+    if not digest.matches(item):
+        raise Corrupted(f"{source.name}: the bytes of {item.key} do not hash to its name.")
 
 
 def copy_or_tell(
@@ -92,14 +111,11 @@ def copy_or_tell(
     def copy() -> Result:
         return copy_object(item, source, target, stop=stop, advance=advance, replace=replace)
 
-    def copy_twice_if_wrong() -> Result:
-        try:
-            return retrying(copy, stop)
-        except Corrupted:  # of the source, or of one answer on its way: the next one tells
-            return retrying(copy, stop)
-
     try:
-        return copy_twice_if_wrong(), ""
+        try:
+            return retrying(copy, stop), ""
+        except Corrupted:  # of the source, or of one answer on its way: the next one tells
+            return retrying(copy, stop), ""
     except Corrupted as error:
         return Result(Status.CORRUPT), error.message
     except ObjectMissing as error:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from scripts.migration.model import Evidence, Proof, Result, Status
+from scripts.migration.model import ABSENT, Evidence, Proof, Result, Status
 from scripts.migration.observe import DEFAULT_JOBS
 from scripts.migration.outcome import Outcomes, Report
-from scripts.migration.prove import Seen, look_into_shards
+from scripts.migration.prove import Seen, look_into_shards, prove_published
 from scripts.migration.sample import EVIDENCE, Sample
 from scripts.migration.table import Ledger, Position
 from scripts.migration.uses import find_references
@@ -82,18 +82,22 @@ def _prove_again(
 ) -> Ledger[Result]:
     results: Ledger[Result] = Ledger(before.table)
 
-    def look(number: int, seen: Iterator[Seen], _stop: Stop) -> None:
+    def look(number: int, seen: Iterator[Seen], stop: Stop) -> None:
         known: dict[tuple[Result, Evidence], int] = {}
         codes, former = results.codes(number), before.codes(number)
-        for row, _, _, proof in seen:
+        block = before.table.blocks[number]
+        for row, _, _, told in seen:
             result = before.meaning(former[row])
-            kind = (result, proof.evidence)
-            if not proof.evidence.is_proof:
+            kind = (result, told.evidence)
+            if not told.evidence.is_proof:
+                proof = told
+                if told is ABSENT and result.claims_intact:
+                    proof = prove_published(block.item(row), None, target, stop)
                 words = before.words.get(Position(number, row), "")
                 results.record(Position(number, row), *judge(result, proof, words))
                 continue
             if kind not in known:
-                known[kind] = results.code(judge(result, proof)[0])
+                known[kind] = results.code(judge(result, told)[0])
             codes[row] = known[kind]
 
     look_into_shards(

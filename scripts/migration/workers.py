@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Callable, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Callable, Generic, NoReturn, TypeVar
+
+from typing_extensions import Self
 
 from scripts.errors import EXIT_INTERRUPTED, SlipwayError
 from scripts.migration.heaps import use_few_heaps
@@ -108,6 +110,21 @@ def in_threads(
         stop.set()
         _leave(threads, error)
         raise
+
+
+class Shared(Generic[_Work]):
+    """An iterator that several threads take from: each item comes to one of them."""
+
+    def __init__(self, items: Iterable[_Work]) -> None:
+        self._items = iter(items)
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> _Work:
+        with self._lock:
+            return next(self._items)
 
 
 def _leave(threads: list[threading.Thread], error: BaseException) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 
+from scripts.migration.stores.client import ClientSettings, Keys
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -32,6 +34,13 @@ def secret_key() -> str:
 @lru_cache(maxsize=1)
 def client() -> Any:
     return client_at(endpoint())
+
+
+@lru_cache(maxsize=1)
+def streaming_client() -> Any:
+    """The product's own client for bodies that are read once."""
+    settings = ClientSettings({}, endpoint(), "us-east-1", True, 10, 60, streams=True)
+    return settings.client(Keys(access_key(), secret_key(), None))
 
 
 def client_at(url: str, config: Any = None) -> Any:

@@ -16,6 +16,7 @@ from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
+from scripts.migration.stores.streamed import Streamed
 from scripts.migration.stores.uploads import Uploads
 from tests.contract import s3_server
 
@@ -90,8 +91,11 @@ class FilesystemWorld(DiskWorld):
 
 
 class S3World:
-    def __init__(self, bucket: str) -> None:
+    """What is large goes there in parts, or as it is read."""
+
+    def __init__(self, bucket: str, *, streams: bool = False) -> None:
         self.bucket = bucket
+        self.streams = streams
         self.prefix = f"some/{uuid.uuid4().hex}"
         self.location = Location(s3_server.endpoint(), bucket, self.prefix)
         client = Bucket(
@@ -112,6 +116,7 @@ class S3World:
         uploads = Uploads(self.bucket, self.prefix, s3_server.client)
         conditions = Conditions(self.bucket, self.prefix, s3_server.client)
         copies = ServerCopies("s3", self.location, s3_server.client)
+        streamed = Streamed("s3", self.bucket, self.prefix, s3_server.streaming_client)
         place = f"s3://{self.bucket}/{self.prefix}"
         return S3Store(
             "s3",
@@ -122,6 +127,7 @@ class S3World:
             location=self.location,
             known=known,
             conditions=conditions,
+            streamed=streamed if self.streams else None,
         )
 
     def plant(self, key: str, content: bytes) -> None:

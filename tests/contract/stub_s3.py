@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from ssl import SSLContext
 
 
 @dataclass
@@ -103,6 +104,8 @@ class StubS3:
                 if re.fullmatch(pattern, f"{method} {key}"):
                     del self.refuses[number]
                     return refused
+            if len(body) < int(headers.get("content-length", "0")):
+                return refusal(400, "IncompleteBody")
             if bucket != "bucket":
                 return refusal(404, "NoSuchBucket")
             if not key:
@@ -165,6 +168,10 @@ class StubS3:
             return refusal(412, "PreconditionFailed")
         if "x-amz-copy-source" in headers:
             return self._copy(key, headers)
+        told_md5 = headers.get("content-md5")
+        md5 = hashlib.md5(body, usedforsecurity=False).digest()
+        if told_md5 is not None and base64.b64decode(told_md5) != md5:
+            return refusal(400, "BadDigest")
         has_checksum = {"content-md5", "x-amz-checksum-sha256"} & set(headers)
         if "object-lock" in self.settings and not has_checksum:
             return refusal(400, "InvalidRequest")
@@ -243,8 +250,8 @@ class StubS3:
 
 
 @contextmanager
-def serving(stub: StubS3) -> Iterator[StubS3]:
-    """Let ``stub`` answer on loopback for as long as the block runs."""
+def serving(stub: StubS3, tls: SSLContext | None = None) -> Iterator[StubS3]:
+    """Let ``stub`` answer on loopback for as long as the block runs; with ``tls`` by HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -263,7 +270,8 @@ def serving(stub: StubS3) -> Iterator[StubS3]:
             self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(answer.body)
+                with suppress(BrokenPipeError):  # who sent less than was promised is gone
+                    self.wfile.write(answer.body)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_any  # noqa: N815
 
@@ -272,9 +280,11 @@ def serving(stub: StubS3) -> Iterator[StubS3]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        stub.endpoint = f"http://127.0.0.1:{server.server_port}"
+        stub.endpoint = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
         try:
             yield stub
         finally:

@@ -21,7 +21,7 @@ from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.pace import Bandwidth, paced
 from scripts.migration.store import ReadOnly
-from scripts.migration.stores import disk_workers
+from scripts.migration.stores import disk_workers, processes
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.disk_workers import DiskWorkers
 from scripts.migration.stores.incoming import INCOMING
@@ -63,7 +63,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkers]:
     monkeypatch.setattr(apply, "PROCESSES_FROM", 1)
     monkeypatch.setattr(disk_workers, "DiskWorkers", Noted)
     monkeypatch.setattr(disk_workers, "_LOT_OBJECTS", 50)
-    monkeypatch.setattr(disk_workers, "count_of", lambda jobs: min(jobs, 3))
+    monkeypatch.setattr(processes, "count_of", lambda jobs: min(jobs, 3))
     return found
 
 
@@ -97,7 +97,7 @@ def test_all_arrives_and_is_not_read_once_more_to_prove_it(
     monkeypatch.setattr(DiskStore, "read", nobody_reads)
     report = migrate(source, target)
     assert report.complete
-    assert [len(workers._workers) for workers in opened] == [3]
+    assert [len(workers.workers) for workers in opened] == [3]
     assert report.counts["copied"] == COUNT
     assert {outcome.evidence for outcome in report.outcomes} == {Evidence.READ_BACK}
     assert left_over(target) == []
@@ -155,9 +155,9 @@ def test_a_process_that_is_killed_ends_the_migration_and_the_next_one_completes_
             return super().clean(thorough=thorough)
 
     def kill_one() -> None:
-        while not (opened and opened[0]._workers):
+        while not (opened and opened[0].workers):
             time.sleep(0.001)
-        os.kill(opened[0]._workers[0]._started.pid, signal.SIGKILL)
+        os.kill(opened[0].workers[0]._started.pid, signal.SIGKILL)
 
     with pytest.raises(ToolError, match="has ended with exit code -9") as caught:
         migrate(source, Killing("ssd", Path(target.place), may_be_new=True))
@@ -191,7 +191,7 @@ def test_processes_that_nobody_needs_any_more_take_away_what_they_have_begun(
     assert opened == [workers]
     with pytest.raises(Stopped), workers:
         workers.copy(tasks, stop, lambda *_: None)
-    assert [worker.returncode(ENDS_WITHIN_S) for worker in workers._workers] == [0, 0]
+    assert [worker.returncode(ENDS_WITHIN_S) for worker in workers.workers] == [0, 0]
     assert left_over(target) == []
 
 

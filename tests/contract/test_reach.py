@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from scripts import process
 from scripts.crossing.reach import certificates, proxy_for, reach
 from scripts.crossing.reached import layer_of, masked
+from tests.contract.certificates import certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,17 +63,6 @@ def saying(status: str) -> Callable[[socket.socket], None]:
         connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
 
     return answer
-
-
-def certificate(directory: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that vouches for itself for two days, with its key."""
-    cert, key = directory / "cert.pem", directory / "key.pem"
-    process.run([
-        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1",
-        "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
-        "-keyout", str(key), "-out", str(cert),
-    ])  # fmt: skip
-    return cert, key
 
 
 def test_a_name_that_nobody_knows() -> None:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-from typing import TYPE_CHECKING, Callable
+import ssl
+import sys
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
-from scripts.errors import StoreError, StoreUnavailable
+from scripts.errors import ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.buckets import _is_sealed, open_bucket
-from scripts.migration.model import Evidence, ServerCopy, Status, StoredObject
+from scripts.migration.model import Evidence, Layout, ServerCopy, Status, StoredObject
 from scripts.migration.prove import list_store, prove_objects
+from scripts.migration.stores import streamed
+from scripts.migration.stores.client import ClientSettings, Connection, Keys
+from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
 from scripts.migration.transfer import copy_object, copy_or_tell
 from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress
+from tests.contract.certificates import certificate
 from tests.contract.store_worlds import content_of, named, pieces
 from tests.contract.stub_s3 import Answer, StubS3, refusal, serving, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from scripts.migration.store import Store
+    from tests.contract.stub_s3 import Asked
 
 KEYS = {"access_key_id": "stub", "secret_access_key": "stub-secret"}
 LARGE = content_of(PART_BYTES + 5)
@@ -76,10 +85,158 @@ def test_without_tls_the_server_can_refuse_a_body_that_was_damaged(stub: StubS3)
 
     assert remote(stub, "to").publish(item, [b"some bytes"]) is Evidence.STORE_CHECKSUM
 
-    (sent,) = [asked for asked in stub.asked if asked.method == "PUT"]
+    (sent,) = puts(stub)
     assert sent.headers["x-amz-content-sha256"] == hashlib.sha256(b"some bytes").hexdigest()
 
 
+def test_obstores_errors_are_told_where_botocore_cannot_be_loaded(
+    stub: StubS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = remote(stub, "to")
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", None)  # importing it fails
+    with pytest.raises(ObjectMissing):
+        list(target.read(named(b"x")))
+
+
+def test_a_client_that_cannot_be_made_just_now_is_made_the_next_time() -> None:
+    trouble = [OSError(errno.EMFILE, "Too many open files")]
+
+    class Settings(ClientSettings):
+        def client(self, keys: Keys) -> Any:
+            if trouble:
+                raise trouble.pop()
+            return keys.key_id
+
+    settings = Settings({}, None, "us-east-1", True, 1, 1)
+    connect = Connection(settings, lambda: Keys("an id", "a secret", None))
+    with pytest.raises(StoreUnavailable, match="Too many open files") as caught:
+        connect()
+    assert "ulimit -n" in caught.value.hint
+    assert connect() == "an id"
+
+
+def test_what_is_wrong_with_a_certificate_is_told_and_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate(tmp_path))
+    with serving(StubS3(), context) as stub:
+        with pytest.raises(StoreError, match=r"certificate is not accepted \(\w+\)") as caught:
+            list(remote(stub, "to").list_objects())
+        assert not isinstance(caught.value, StoreUnavailable)
+        assert "remote modify --local to ssl_verify FILE" in caught.value.hint
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is large goes in parts, as what is larger by far does."""
+    monkeypatch.setattr(streamed, "MOST_BYTES", 0)
+
+
+def puts(stub: StubS3) -> list[Asked]:
+    return [asked for asked in stub.asked if asked.method == "PUT"]
+
+
+def test_a_large_object_goes_in_one_request_and_is_proven_by_its_etag(stub: StubS3) -> None:
+    item = named(LARGE)
+    assert remote(stub, "to").publish(item, pieces(LARGE)) is Evidence.STORE_CHECKSUM
+    assert listed(remote(stub, "to")).checksum == item.md5, "to whoever asks, at any time"
+    assert stub.objects[f"to/{item.key}"].content == LARGE
+    (sent,) = puts(stub)
+    # Its bytes are not hashed for the signature; the signed header lets the server refuse others.
+    assert sent.headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"
+    assert "content-md5;" in sent.headers["authorization"]
+
+
+@pytest.mark.parametrize("change", [lambda right: right[:-1], lambda right: right + b"x"])
+def test_an_object_of_another_size_than_was_listed_is_not_put(
+    stub: StubS3, change: Callable[[bytes], bytes]
+) -> None:
+    content = change(LARGE)
+    item = named(content)._replace(size_bytes=len(LARGE))
+    with pytest.raises(StoreUnavailable, match="not as large as it was when it was listed"):
+        remote(stub, "to").publish(item, pieces(content))
+    assert stub.objects == {}
+
+
+def test_of_a_wrong_large_object_the_server_gets_less_than_all(stub: StubS3) -> None:
+    item = named(LARGE)
+    source = MemoryStore("hdd")
+    source.contents[item.key] = LARGE[:-1] + b"?"
+    result, reason = copy_or_tell(
+        item, source, remote(stub, "to"), stop=Stop(), advance=lambda _: None, replace=False
+    )
+    assert (result.status, "do not hash to its name" in reason) == (Status.CORRUPT, True)
+    assert stub.objects == {}
+    assert {sent.status for sent in puts(stub)} == {400}
+    assert all(sent.body_bytes < len(LARGE) for sent in puts(stub))
+
+
+def test_a_large_object_that_was_damaged_on_the_way_is_refused(stub: StubS3) -> None:
+    item = named(LARGE)
+    with pytest.raises(StoreUnavailable, match=r"damaged on the way, and refused \(400 BadD"):
+        remote(stub, "to").publish(item, pieces(LARGE[:-1] + b"?"))
+    assert stub.objects == {}
+
+
+@pytest.mark.parametrize("honours", [True, False])
+def test_a_large_object_that_is_there_already_stays(stub: StubS3, honours: bool) -> None:
+    stub.honours_conditions = honours
+    item = named(LARGE)
+    stub.objects[f"to/{item.key}"] = stub.keep(b"?")
+    evidence = remote(stub, "to").publish(item, pieces(LARGE), replace=False)
+    assert evidence is (Evidence.NONE if honours else Evidence.STORE_CHECKSUM)
+    remote(stub, "to").publish(item, pieces(LARGE))
+    assert stub.objects[f"to/{item.key}"].content == LARGE
+
+
+@pytest.mark.parametrize("status", [413, 501])
+def test_a_server_that_takes_no_large_request_gets_parts(stub: StubS3, status: int) -> None:
+    item = named(LARGE)
+    source = MemoryStore("hdd")
+    source.contents[item.key] = LARGE
+    stub.refuses.append((f"PUT to/{item.key}", Answer(status, b"<html>too large</html>")))
+    target = remote(stub, "to")
+    result, _ = copy_or_tell(
+        item, source, target, stop=Stop(), advance=lambda _: None, replace=False
+    )
+    assert result == (Status.COPIED, Evidence.STORE_CHECKSUM, False)
+    assert stub.objects[f"to/{item.key}"].part_sizes == (PART_BYTES, len(LARGE) - PART_BYTES)
+    other = named(LARGE + b"x")
+    target.publish(other, pieces(LARGE + b"x"))
+    assert stub.objects[f"to/{other.key}"].part_sizes, "and that was not asked again"
+
+
+def test_text_that_dvc_2_named_goes_in_parts_as_its_md5_is_not_known(stub: StubS3) -> None:
+    text = b"line\r\n" * (len(LARGE) // 6)
+    item = named(text.replace(b"\r\n", b"\n"), Layout.LEGACY)._replace(size_bytes=len(text))
+    assert remote(stub, "to").publish(item, pieces(text)) is Evidence.STORE_CHECKSUM
+    assert len(stub.objects[f"to/{item.key}"].part_sizes) == 2
+
+
+@pytest.mark.parametrize("content", [b"x", LARGE])
+def test_objects_are_encrypted_as_the_remote_is_set(stub: StubS3, content: bytes) -> None:
+    config = {**KEYS, "url": "s3://bucket/to", "endpointurl": stub.endpoint}
+    encryption = {"sse": "aws:kms", "sse_kms_key_id": "a-key"}
+    target = open_bucket("to", config["url"], {**config, **encryption}, {})
+    target.publish(named(content), pieces(content))
+    (sent,) = puts(stub)
+    assert sent.headers["x-amz-server-side-encryption"] == "aws:kms"
+    assert sent.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "a-key"
+
+
+def test_remotes_open_with_all_that_dvc_can_say_of_them() -> None:
+    times = {"connect_timeout": 5, "read_timeout": 5}
+    said = {**KEYS, **times, "session_token": "t", "region": "eu-west-1", "sse": "AES256"}
+    there = {"endpointurl": "https://minio.example.com"}
+    for config in (said, {**said, **there}, {**said, "use_ssl": False}):
+        assert open_bucket("to", "s3://bucket/to", config, {}).location
+    anonymous = {"allow_anonymous_login": True, **there}
+    assert open_bucket("to", "s3://bucket/to", anonymous, {}).location
+
+
+@pytest.mark.usefixtures("in_parts")
 def test_an_object_in_parts_is_checked_by_the_server_before_it_is_visible(stub: StubS3) -> None:
     item = named(LARGE)
     remote(stub, "from").publish(item, pieces(LARGE))
@@ -94,6 +251,7 @@ def test_an_object_in_parts_is_checked_by_the_server_before_it_is_visible(stub: 
     assert sorted(stub.objects) == [f"from/{item.key}", f"to/{item.key}"]
 
 
+@pytest.mark.usefixtures("in_parts")
 def test_a_wrong_object_in_parts_is_never_visible_under_its_name(stub: StubS3) -> None:
     item = named(b"x" * len(LARGE))
     remote(stub, "from").publish(item, pieces(LARGE))
@@ -138,6 +296,10 @@ def test_how_long_a_server_asks_to_be_left_alone_is_told(stub: StubS3, status: i
     with pytest.raises(StoreUnavailable) as caught:
         target.publish(item, [b"x"])
     assert caught.value.is_throttled  # obstore does not tell for how long
+    stub.refuses[:] = [("PUT .*", refusal(status, "SlowDown", Retry_After="1"))]
+    with pytest.raises(StoreUnavailable) as caught:
+        target.publish(named(LARGE), pieces(LARGE))
+    assert (caught.value.is_throttled, caught.value.retry_after_s) == (True, 1.0)
 
 
 def lifecycle(*rules: str) -> Answer:
@@ -284,10 +446,15 @@ def test_keys_that_may_write_objects_only_are_not_taken_for_refused(stub: StubS3
     assert target.publish(named(b"x"), [b"x"], replace=False) is Evidence.STORE_CHECKSUM
 
 
-@pytest.mark.parametrize("content", [b"x", LARGE], ids=["whole", "in parts"])
+@pytest.mark.parametrize(
+    ("content", "most_bytes"),
+    [(b"x", 0), (LARGE, streamed.MOST_BYTES), (LARGE, 0)],
+    ids=["small", "as it is read", "in parts"],
+)
 def test_with_kms_an_etag_proves_nothing_and_bytes_are_read_back(
-    stub: StubS3, content: bytes
+    stub: StubS3, monkeypatch: pytest.MonkeyPatch, content: bytes, most_bytes: int
 ) -> None:
+    monkeypatch.setattr(streamed, "MOST_BYTES", most_bytes)
     stub.kms = True
     item = named(content)
     store = remote(stub, "to")

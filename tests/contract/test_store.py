@@ -25,7 +25,7 @@ from scripts.migration.model import (
 )
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.run_entry import RunEntry, run_at
-from scripts.migration.store import CHUNK_BYTES, Store
+from scripts.migration.store import CHUNK_BYTES, SMALL_BYTES, Store
 from scripts.migration.stores import s3
 from scripts.migration.stores.conditions import Conditions, Creates
 from scripts.migration.stores.disk import DiskStore
@@ -69,7 +69,10 @@ def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]
         yield port, directory
 
 
-@pytest.fixture(params=["memory", "disk", "ssh", pytest.param("s3", marks=pytest.mark.needs("s3"))])
+S3 = [pytest.param(name, marks=pytest.mark.needs("s3")) for name in ("s3", "s3-streamed")]
+
+
+@pytest.fixture(params=["memory", "disk", "ssh", *S3])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     if request.param == "ssh":
         port, directory = request.getfixturevalue("sftp")
@@ -79,7 +82,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
         return MemoryWorld()
     if request.param == "disk":
         return DiskWorld(tmp_path / "remote")
-    return S3World(request.getfixturevalue("bucket"))
+    return S3World(request.getfixturevalue("bucket"), streams=request.param == "s3-streamed")
 
 
 @pytest.fixture(params=["disk", "ssh", pytest.param("s3", marks=pytest.mark.needs("s3"))])
@@ -157,6 +160,15 @@ def test_what_is_published_is_listed_and_read_bit_by_bit(world: World, size_byte
     assert all(len(piece) <= CHUNK_BYTES for piece in world.store.read(listed))
     assert world.keys() == [item.key]
     assert world.leftovers() == []
+
+
+def test_an_object_is_read_to_its_end_whatever_size_was_listed(world: World) -> None:
+    content = content_of(5_000)
+    item = named(content)
+    world.store.publish(item, pieces(content))
+    for size_bytes in (None, 0, 4_999, 5_001, SMALL_BYTES):
+        read = world.store.read(item._replace(size_bytes=size_bytes))
+        assert b"".join(read) == content
 
 
 def test_both_layouts_and_directory_lists_keep_their_places(world: World) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from scripts import migration
 from scripts.errors import SlipwayError
 from scripts.migration import apply, listing
-from scripts.migration.stores import disk_workers
+from scripts.migration.stores import disk_workers, streamed
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ class Wish:
         rots: A file; the modification time stays, as when a disk fails.
         open_files: How many files it may have open; 0 for the machine's own limit.
         unprivileged: Whether modes of files bind it, as they do not bind root.
-        processes: Whether processes copy, as if there were thousands of objects: disk to disk.
+        processes: Whether processes copy, as if there were thousands of objects: disk to disk, or
+            between buckets of one server.
         lists_shards: Whether it lists buckets shard by shard, as if they held much more.
+        in_parts: Whether what is large goes to a bucket in parts, as if it were larger by far.
     """
 
     root: Path
@@ -64,6 +66,7 @@ class Wish:
     unprivileged: bool = False
     processes: bool = False
     lists_shards: bool = False
+    in_parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,8 @@ def migrate_here(wish: Wish) -> Ending | str:
         disk_workers._LOT_OBJECTS = 5  # several for each process
     if wish.lists_shards:
         listing.FEW = -1
+    if wish.in_parts:
+        streamed.MOST_BYTES = 0
     progress = _Boundaries(wish)
     report: dict[str, Any] = {}
     try:

@@ -193,7 +193,9 @@ class Proxy:
             for name, value in request.headers:
                 if name.lower() not in _ONE_HOP:
                     connection.putheader(name, value)
-            connection.endheaders(request.body)
+            connection.endheaders()
+            if not request.header("Expect") or _goes_on(connection.sock):
+                connection.send(request.body)
             if not whole:
                 connection.sock.shutdown(socket.SHUT_WR)
             answer = connection.getresponse()
@@ -236,6 +238,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _goes_on(upstream: socket.socket) -> bool:
+    """Return whether the server wants the body, rather than answers without it and hangs up."""
+    upstream.settimeout(_UPSTREAM_S)
+    return b" 100 " in upstream.recv(16, socket.MSG_PEEK)
 
 
 def _header(headers: Headers, name: str) -> str:

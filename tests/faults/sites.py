@@ -189,6 +189,14 @@ class Site:
     def migrate(self, source: str, target: str, **suffering: Any) -> Ending:
         return migrate(self.wish(source, target, **suffering))
 
+    def largest(self) -> str:
+        """The key of the largest object, which goes to a bucket as it is read, or in parts."""
+        return max(self.truth, key=lambda key: (self.hdd.path / key).stat().st_size)
+
+    def put_of_largest(self) -> str:
+        """What the path of the request contains that puts it there as it is read."""
+        return f"/{self.s3.prefix}/{self.largest()}$"
+
     def configure(self) -> None:
         """Tell DVC of the remotes, for every commit, as `--switch --local` does."""
         told = ["['remote \"ssd\"']\n    url = ../../ssd\n"]

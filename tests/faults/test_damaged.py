@@ -31,13 +31,12 @@ def flip(content: bytes) -> bytes:
 
 
 def keys_by_kind(site: Site) -> dict[str, str]:
-    """A small file, the file of many parts, a directory's list, and text that DVC 2 named."""
-    sizes = {key: (site.hdd.path / key).stat().st_size for key in site.truth}
+    """A small file, the largest one, a directory's list, and text that DVC 2 named."""
     lists = [key for key in site.truth if key.endswith(".dir") and key.startswith("files/")]
     legacy = [key for key in site.truth if not key.startswith("files/") and ".dir" not in key]
     return {
         "small": SMALL,
-        "large": max(sizes, key=lambda key: sizes[key]),
+        "large": site.largest(),
         "list": min(lists),
         "legacy": min(legacy),
     }
@@ -127,17 +126,18 @@ def test_one_answer_is_not_blamed_on_the_source(
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("what", [f"{OBJECTS}.*$", "partNumber=", r"[?&]uploadId="])
+@pytest.mark.parametrize("what", [f"{OBJECTS}.*$", "large", "partNumber=", r"[?&]uploadId="])
 def test_requests_to_the_target(site: Site, tally: Tally, name: str, what: str) -> None:
     fault, family = REQUESTS[name]
     method = "POST" if what.endswith("uploadId=") else "PUT"
-    is_many = what.startswith(OBJECTS)
+    is_many, in_parts = what.startswith(OBJECTS), what.endswith("=")
     # So few that none is likely to be hit each time that it is sent again.
     many = {"every": 8} if is_many else {"last": 1}
-    rule = site.proxy.add(Rule(fault, method, what, **many))
+    where = site.put_of_largest() if what == "large" else what
+    rule = site.proxy.add(Rule(fault, method, where, **many))
     with tally.fault(family):
         with site.watched("s3"):
-            ending = site.migrate("hdd", "s3")
+            ending = site.migrate("hdd", "s3", in_parts=in_parts)
         assert rule.hits > 0
         assert ending.complete, ending  # the server refuses it, and it is sent again
         site.require_survived("hdd", "s3", clone=is_many and name == "flip")

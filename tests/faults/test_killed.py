@@ -21,10 +21,11 @@ WAYS = [
     ("hdd", "ssd", False),
     ("hdd", "ssd", True),
     ("cloud", "s3", False),
+    ("cloud", "s3", True),
     ("cloud", "ssd", False),
 ]
 """Source, target, and whether processes copy."""
-KILLS = 25
+KILLS = 30
 EARLIER = 0.6
 """What the moment is multiplied with if the migration had ended before it."""
 

@@ -55,16 +55,18 @@ def test_overload_that_stays(site: Site, tally: Tally, method: str) -> None:
         site.require_survived("hdd", "s3")
 
 
-@pytest.mark.parametrize("where", ["", r"[?&]uploadId="])
+@pytest.mark.parametrize("where", ["", "large", r"[?&]uploadId="])
 @pytest.mark.parametrize("fault", [harm.resets_before, harm.resets_after, harm.resets_midway])
 def test_resets(site: Site, tally: Tally, fault: Fault, where: str) -> None:
     rule = site.proxy.add(Rule(fault, "", where, every=10))
-    if where:  # completes an upload in parts
-        rule.method, rule.every, rule.last = "POST", 1, 2
+    in_parts = where.endswith("=")
+    if where:  # completes an upload in parts, or is the whole
+        rule.method, rule.every, rule.last = "POST" if in_parts else "PUT", 1, 2
+        rule.where = where if in_parts else site.put_of_largest()
     source = "hdd" if where else "cloud"
     with tally.fault("connections reset before, after and in the middle"):
         with site.watched("s3"):
-            ending = site.migrate(source, "s3")
+            ending = site.migrate(source, "s3", in_parts=in_parts)
         assert rule.hits > 0
         assert ending.complete, ending
         site.require_survived(source, "s3", clone=(where, fault) == ("", harm.resets_after))
@@ -77,6 +79,7 @@ def test_resets(site: Site, tally: Tally, fault: Fault, where: str) -> None:
         (("cloud", "ssd"), "GET", "/cloud/files/md5/"),
         (("hdd", "s3"), "PUT", OBJECT),
         (("cloud", "s3"), "PUT", OBJECT),  # the server copies it by itself
+        (("hdd", "s3"), "PUT", "large"),
         (("hdd", "s3"), "PUT", "partNumber="),
         (("hdd", "s3"), "POST", r"\?uploadId="),
     ],
@@ -84,10 +87,11 @@ def test_resets(site: Site, tally: Tally, fault: Fault, where: str) -> None:
 def test_hangs(site: Site, tally: Tally, way: tuple[str, str], method: str, where: str) -> None:
     for remote in ("cloud", "s3"):
         site.set(remote, "read_timeout", str(PATIENCE_S))
+    where = site.put_of_largest() if where == "large" else where
     rule = site.proxy.add(Rule(harm.hangs, method, where, last=3))
     with tally.fault("a request that is never answered"):
         with site.watched(way[1]):
-            ending = site.migrate(*way)
+            ending = site.migrate(*way, in_parts=where.endswith("="))
         assert rule.hits > 0
         assert ending.complete, ending
         site.require_survived(*way, clone=way == ("cloud", "s3"))
@@ -100,7 +104,7 @@ def test_a_yes_that_means_no(site: Site, tally: Tally, is_done: bool, times: int
     rule = site.proxy.add(Rule(says(200, "InternalError"), "POST", r"\?uploadId=", last=times))
     with tally.fault("200 with an error on CompleteMultipartUpload"):
         with site.watched("s3"):
-            ending = site.migrate("hdd", "s3")
+            ending = site.migrate("hdd", "s3", in_parts=True)
         assert rule.hits > 0
         if times is None and not is_done:
             assert ending.exit_code == 6, ending
@@ -108,3 +112,15 @@ def test_a_yes_that_means_no(site: Site, tally: Tally, is_done: bool, times: int
         else:
             assert ending.complete, ending
         site.require_survived("hdd", "s3", clone=(times, is_done) == (None, False))
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_yes_that_proves_nothing(site: Site, tally: Tally, is_done: bool) -> None:
+    says = harm.answers_after if is_done else harm.answers
+    rule = site.proxy.add(Rule(says(200, ""), "PUT", site.put_of_largest(), last=1))
+    with tally.fault("200 without a word of the object that was put"):
+        with site.watched("s3"):
+            ending = site.migrate("hdd", "s3")
+        assert rule.hits > 0
+        assert ending.complete is is_done, ending
+        site.require_survived("hdd", "s3")

@@ -27,13 +27,15 @@ from scripts.migration.store import ReadOnly
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3_errors import translated
 from scripts.migration.table import Ledger
-from scripts.migration.workers import Stop, Stopped, in_threads
+from scripts.migration.workers import Shared, Stop, Stopped, in_threads
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from scripts.migration.plan import Plan
+    from scripts.progress import Phase
 
 SILENT = SilentProgress()
 
@@ -87,6 +89,73 @@ def test_a_directory_is_published_after_all_its_files() -> None:
     assert report.complete
     assert set(target.order[-3:]) == {item.key for item in lists}
     assert report.counts["copied"] == 63
+
+
+def test_objects_come_from_all_over_the_shards_the_largest_of_each_first() -> None:
+    source, target = MemoryStore("hdd"), Recording()
+    items = [keep(source, bytes([number]) * (number + 1)) for number in range(250)]
+    plan, stores = observe(source, target, *items)
+    assert verify(plan, copy_objects(plan, stores, jobs=1), stores).complete
+    sizes_bytes = {item.key: item.size_bytes or 0 for item in items}
+    by_shard: dict[str, list[int]] = {}
+    rounds = []
+    for key in target.order:
+        shelf = by_shard.setdefault(key[:-31], [])
+        rounds.append(len(shelf))
+        shelf.append(sizes_bytes[key])
+    assert len(target.order) == len(items)
+    assert rounds == sorted(rounds)  # no shard's second before every shard's first
+    assert max(rounds) > 1
+    assert all(shelf == sorted(shelf, reverse=True) for shelf in by_shard.values())
+
+
+def test_where_publishing_together_saves_work_objects_come_shard_by_shard() -> None:
+    class Batched(Recording):
+        is_batched = True
+
+    source, target = MemoryStore("hdd"), Batched()
+    items = [keep(source, bytes([number])) for number in range(250)]
+    plan, stores = observe(source, target, *items)
+    assert verify(plan, copy_objects(plan, stores, jobs=1), stores).complete
+    shards = [key[:-31] for key in target.order]
+    changes = sum(one != other for one, other in zip(shards, shards[1:]))
+    assert (len(shards), changes) == (len(items), len(set(shards)) - 1)
+
+
+def test_what_publishing_did_not_prove_is_proven_in_a_phase_of_its_own() -> None:
+    class Told:
+        def __init__(self) -> None:
+            self.phases: dict[str, int | None] = {}
+
+        def phase(
+            self, name: str, *, total: int | None = None, unit: str = "objects"
+        ) -> AbstractContextManager[Phase]:
+            self.phases[name] = total
+            return SILENT.phase(name, total=total, unit=unit)
+
+        def say(self, message: str) -> None:
+            """Hear nothing."""
+
+    class Proving(MemoryStore):
+        def publish(
+            self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
+        ) -> Evidence:
+            super().publish(item, chunks, replace=replace)
+            return Evidence.STORE_CHECKSUM
+
+    source = MemoryStore("hdd")
+    items = [keep(source, bytes([number])) for number in range(9)]
+    for target, total in ((MemoryStore("s3"), 9), (Proving("s3"), None)):
+        told = Told()
+        plan, stores = observe(source, target, *items)
+        copy_objects(plan, stores, jobs=2, progress=told)
+        assert told.phases.get("proving what was copied") == total
+
+
+def test_each_item_of_a_shared_iterator_comes_to_one_thread() -> None:
+    shared = Shared(number for number in range(5_000))
+    taken = in_threads(lambda _, _stop: list(shared), range(8), jobs=8)
+    assert sorted(number for part in taken for number in part) == list(range(5_000))
 
 
 def test_a_directory_is_withheld_when_the_target_lost_one_of_its_files() -> None:
@@ -174,6 +243,26 @@ def test_verify_finds_what_vanished_after_it_was_copied() -> None:
     target.contents.clear()
     (lost,) = verify(plan, outcomes, stores).not_intact
     assert (lost.status, lost.reason) == (Status.FAILED, "after copied, it is not in the target")
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_right"), [(b"content", True), (b"contend", False), (b"content and more", False)]
+)
+def test_what_no_listing_shows_is_read_whole_by_its_name(kept: bytes, is_right: bool) -> None:
+    class Lagging(MemoryStore):
+        def list_objects(self) -> Iterator[StoredObject]:
+            return iter(())
+
+    source, target = MemoryStore("hdd"), Lagging("s3")
+    item = keep(source, b"content")
+    plan, stores = observe(source, target, item)
+    outcomes = copy_objects(plan, stores)
+    target.contents[item.key] = kept
+    report = verify(plan, outcomes, stores)
+    assert report.complete is is_right
+    reasons = [outcome.reason for outcome in report.not_intact]
+    told = "after copied, the target holds other bytes under its name"
+    assert reasons == [told][: not is_right]
 
 
 def test_verify_wants_one_outcome_for_each_planned_object() -> None:

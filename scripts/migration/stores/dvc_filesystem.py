@@ -53,6 +53,8 @@ class FilesystemStore:
         may_be_new: Whether a directory that is not there, in one that is, is an empty store.
     """
 
+    is_batched = False
+
     def __init__(
         self,
         name: str,

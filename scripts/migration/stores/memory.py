@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class MemoryStore:
     """A :class:`~scripts.migration.store.Store` whose bytes live in ``contents``, by key."""
 
+    is_batched = False
+
     def __init__(self, name: str = "memory", contents: dict[str, bytes] | None = None) -> None:
         self.name = name
         self.place = f"memory:{name}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 
 from scripts.errors import ObjectMissing
+from scripts.migration.block_copy import BlockCopier
 from scripts.migration.model import (
     LAYOUTS,
     Evidence,
@@ -23,7 +24,7 @@ from scripts.migration.model import (
 )
 from scripts.migration.overlap import LARGE_BYTES, in_order
 from scripts.migration.run_entry import RunEntry, run_at
-from scripts.migration.store import CHUNK_BYTES
+from scripts.migration.store import CHUNK_BYTES, is_small
 from scripts.migration.stores.conditions import Creates
 from scripts.migration.stores.multipart import Composite, KnownEtags
 from scripts.migration.stores.s3_errors import (
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
 
     from obstore.store import S3Store as Bucket
 
+    from scripts.migration.block_copy import Copier
     from scripts.migration.model import Location
     from scripts.migration.store import Source
     from scripts.migration.stores.bucket_rules import BucketRules
     from scripts.migration.stores.conditions import Conditions
+    from scripts.migration.stores.copy_workers import CopyWorkers
     from scripts.migration.stores.server_copy import ServerCopies
+    from scripts.migration.stores.streamed import Streamed
     from scripts.migration.stores.uploads import Uploads
     from scripts.migration.transfer import Advance
 
@@ -53,10 +57,9 @@ _PLAIN_ETAG = re.compile(r"[0-9a-f]{32}")
 LISTING_PAGE = 1000
 """As many objects a server tells of at once, at most."""
 PART_BYTES = 8 << 20
-"""An object of up to one part goes up whole, so that its ETag is its MD5."""
+"""An object of up to one part is held in memory and goes up whole: its ETag is its MD5."""
 _MOST_PARTS = 9_000
 """S3 takes 10,000; a part grows with an object of more than 72 GB."""
-_LARGE_BYTES = 1 << 20
 _LARGE_AT_ONCE = 2
 _PARTS_AT_ONCE = 2
 """With ``_LARGE_AT_ONCE`` it bounds the memory of uploads: 2 x (2 + 1) parts."""
@@ -71,12 +74,16 @@ class S3Store:
         bucket: obstore's client, its prefix set to the remote's path.
         uploads: What killed writers left over there; ``None`` if that cannot be asked for.
         copies: What the server copies by itself; ``None`` if that cannot be asked for.
+        copy_in_processes: Opens so many processes that ask for that, for so many threads.
         location: Where it is, for other stores on the same server.
         known: What ETags of objects in parts tell.
         rules: What the bucket does by itself; ``None`` if that cannot be asked for.
         conditions: Whether it creates only what is new; ``None`` if that cannot be asked for.
         with_checksums: obstore's client again, which sends a checksum with each object.
+        streamed: Puts whole what is large; ``None`` if all that is large is to go in parts.
     """
+
+    is_batched = False
 
     def __init__(
         self,
@@ -86,19 +93,24 @@ class S3Store:
         uploads: Uploads | None = None,
         *,
         copies: ServerCopies | None = None,
+        copy_in_processes: Callable[[int, int], CopyWorkers] | None = None,
         location: Location | None = None,
         known: KnownEtags | None = None,
         rules: BucketRules | None = None,
         conditions: Conditions | None = None,
         with_checksums: Bucket | None = None,
+        streamed: Streamed | None = None,
     ) -> None:
         self.name = name
         self.place = place
         self.location = location
         self._copies = copies
+        self._copied_by: ServerCopies | CopyWorkers | None = copies
+        self._copy_in_processes = copy_in_processes
         self._rules = rules
         self._conditions = conditions
         self._with_checksums = with_checksums
+        self._streamed = streamed
         self._bucket = bucket
         self._uploads = uploads
         self._has_published = False
@@ -215,35 +227,45 @@ class S3Store:
     def publish(
         self, item: StoredObject, chunks: Iterable[bytes], *, replace: bool = True
     ) -> Evidence:
-        """Write ``item``: in one request if it is small, else in parts.
+        """Write ``item``: in one request, by obstore or as it is read, or in parts if it is huge.
 
         What is not to be replaced is created with ``If-None-Match: *``. obstore knows no such
         condition for an upload in parts, which therefore replaces.
 
         The server makes an upload in parts visible only when it is completed, and obstore aborts it
         when ``chunks`` raises. What is damaged on the way is refused, by TLS or as a request is
-        signed with the SHA-256 of its body, and is no evidence: its ETag is another.
+        signed with the SHA-256 or the MD5 of its body, and is no evidence: its ETag is another.
         """
-        size_bytes = item.size_bytes or 0
-        pieces = iter(chunks)
         self._has_published = True
-        with self._large if size_bytes > _LARGE_BYTES else nullcontext():
-            head, is_all = _first_part(pieces)
+        if is_small(item):
+            return self._publish_whole(item, b"".join(chunks), replace=replace)
+        size_bytes = item.size_bytes or 0
+        if self._streamed is not None and size_bytes > PART_BYTES and self._streamed.takes(item):
             with translated(self.place, self.name, item.key):
-                if is_all:
-                    content = b"".join(head)
-                    told = self._put_whole(item.key, content, replace=replace)
-                    if told is None:
-                        return Evidence.NONE
-                    sent = _md5_of(item, content)
-                else:
-                    told, sent = self._put_parts(item, _again(head, pieces))
-        if not told or told.strip('"') != sent:
+                told = self._streamed.put(item, chunks, creates=self._creates and not replace)
+            return Evidence.NONE if told is None else self._evidence(item, told, item.md5)
+        pieces = iter(chunks)
+        with self._large if size_bytes else nullcontext():
+            head, is_all = _first_part(pieces)
+            if is_all:
+                return self._publish_whole(item, b"".join(head), replace=replace)
+            with translated(self.place, self.name, item.key):
+                told, sent = self._put_parts(item, _again(head, pieces))
+        return self._evidence(item, told, sent)
+
+    def _publish_whole(self, item: StoredObject, content: bytes, *, replace: bool) -> Evidence:
+        with translated(self.place, self.name, item.key):
+            told = self._put_whole(item.key, content, replace=replace)
+        return Evidence.NONE if told is None else self._evidence(item, told, _md5_of(item, content))
+
+    def _evidence(self, item: StoredObject, told: str, sent: str) -> Evidence:
+        """Return what it proves that the server told the ETag ``told`` where ``sent`` is right."""
+        if not sent or told.strip('"') != sent:
             return Evidence.HASHED_IN_FLIGHT
         if sent != item.md5:
             self._sent[item.key] = sent
-        if "-" in sent and item.layout is Layout.CURRENT:  # else it is named by other line ends
-            self._known.add(sent, item.md5)
+            if "-" in sent and item.layout is Layout.CURRENT:  # else named by other line ends
+                self._known.add(sent, item.md5)
         return Evidence.STORE_CHECKSUM
 
     def _put_parts(self, item: StoredObject, pieces: Iterator[bytes]) -> tuple[str, str]:
@@ -281,13 +303,35 @@ class S3Store:
         self, origin: Location | None, item: StoredObject, *, replace: bool = True
     ) -> ServerCopy:
         """Let the server copy ``item``; see :class:`~.server_copy.ServerCopies`."""
-        if self._copies is None or origin is None:
+        if self._copied_by is None or origin is None:
             return ServerCopy.UNABLE
         self._has_published = True
-        return self._copies.copy(item, origin, replace=replace)
+        return self._copied_by.copy(item, origin, replace=replace)
 
-    def processes(self, source: Source, advance: Advance, jobs: int) -> None:
-        """Return nothing: threads wait for the server."""
+    def processes(
+        self, source: Source, advance: Advance, jobs: int
+    ) -> AbstractContextManager[Copier] | None:
+        """Return a process for each processor where the server copies; else threads wait for it."""
+        from scripts.migration.stores.processes import count_of  # noqa: PLC0415  seldom needed
+
+        here, there, count = self.location, source.location, count_of(jobs)
+        if here is None or there is None or here.server != there.server or count < 2:
+            return None
+        if self._copy_in_processes is None:
+            return None
+        return self._copying(self._copy_in_processes(count, jobs), source, advance, jobs)
+
+    @contextmanager
+    def _copying(
+        self, workers: CopyWorkers, source: Source, advance: Advance, jobs: int
+    ) -> Iterator[Copier]:
+        """Copy in threads that have processes ask for the server's copies."""
+        with workers:
+            self._copied_by = workers
+            try:
+                yield BlockCopier({"": source}, self, advance, jobs)
+            finally:
+                self._copied_by = self._copies
 
     def cautions(self) -> tuple[str, ...]:
         """Return what the bucket itself will do with objects; see :mod:`.bucket_rules`."""

@@ -1,4 +1,4 @@
-"""What S3 and obstore call their troubles, said in Slipway's words.
+"""What S3, obstore and botocore call their troubles, said in Slipway's words.
 
 A server's answer may quote the request (its key id, its signature), so no text of it is passed on:
 only the code of the error and the HTTP status are.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.errors import (
     AccessDenied,
@@ -20,10 +20,11 @@ from scripts.errors import (
 from scripts.migration.stores.translation import Translation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
+_CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(?:Other\(\s*OtherError\(\s*)?(\w+)")
 _DENIED_CODES = {
     "AllAccessDisabled",
     "InvalidAccessKeyId",
@@ -51,7 +52,7 @@ _REFUSED = {
 }
 """Why that is refused, and what to do."""
 _FULL_CODES = {
-    "EntityTooLarge",  # OpenStack Swift's word for a quota; no object is sent in so large a piece
+    "EntityTooLarge",  # OpenStack Swift's word for a quota, once an object is sent in parts
     "InsufficientStorage",
     "QuotaExceeded",
     "XMinioAdminBucketQuotaExceeded",
@@ -59,7 +60,7 @@ _FULL_CODES = {
 }
 _FULL_STATUS = "507"
 _REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect"}
-_PASSING_CODES = {"InternalError", "RequestTimeout"}
+_PASSING_CODES = {"ConditionalRequestConflict", "InternalError", "RequestTimeout"}
 _PASSING_STATUS = {"408", "429", "500", "502", "503", "504"}
 _THROTTLED_STATUS = {"429", "503"}
 _THROTTLED_CODES = {"RequestLimitExceeded", "ServiceUnavailable", "SlowDown", "TooManyRequests"}
@@ -67,7 +68,7 @@ _DAMAGED_CODES = {"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"}
 
 
 def translated(place: str, name: str, key: str = "") -> Translation:
-    """Return a block that raises obstore's errors as Slipway's; errors of ours pass unchanged.
+    """Return a block that raises obstore's and botocore's errors as ours; ours pass unchanged.
 
     Args:
         place: The remote's URL; becomes part of the message.
@@ -83,9 +84,30 @@ def translated(place: str, name: str, key: str = "") -> Translation:
 def _ours_of(error: BaseException, place: str, name: str, key: str) -> StoreError | None:
     import obstore.exceptions  # noqa: PLC0415
 
-    if isinstance(error, (obstore.exceptions.BaseError, FileNotFoundError, TimeoutError)):
-        return _as_ours(error, place, name, key)
+    foreign = (obstore.exceptions.BaseError, FileNotFoundError, TimeoutError)
+    if isinstance(error, foreign) or (isinstance(error, Exception) and _is_botocores(error)):
+        return _distrust(error, place, name) or _as_ours(error, place, name, key)
     return None
+
+
+def _is_botocores(error: Exception) -> bool:
+    """Return whether botocore raised it.
+
+    Seen without loading botocore: where obstore failed for want of files to open, that fails too.
+    """
+    return type(error).__module__.startswith("botocore.")
+
+
+def _distrust(error: Exception, place: str, name: str) -> StoreError | None:
+    """Return what is wrong with the server's certificate, if that is what obstore says."""
+    why = _first(_CERTIFICATE, str(error))
+    if not why:
+        return None
+    return StoreError(
+        f"{name} ({place}): the server's certificate is not accepted ({why}).",
+        hint="Name the file of the authority that signed it, not its own: "
+        f"`dvc remote modify --local {name} ssl_verify FILE`.",
+    )
 
 
 @contextmanager
@@ -106,15 +128,20 @@ def translated_client(name: str, key: str) -> Iterator[None]:
     except (ConnectionError, HTTPClientError) as error:
         raise StoreUnavailable(f"{name}: {key}: the store does not answer.") from error
     except ClientError as error:
-        answer = error.response["ResponseMetadata"]
-        status, code = _told_by_client(error)
+        status, code = told_by_client(error)
         if status not in _PASSING_STATUS and code not in _PASSING_CODES | _THROTTLED_CODES:
             raise
         raise StoreUnavailable(
             f"{name}: {key}: the store does not answer as it should ({status} {code}).",
             is_throttled=status in _THROTTLED_STATUS or code in _THROTTLED_CODES,
-            retry_after_s=seconds_of(answer.get("HTTPHeaders", {}).get("retry-after", "")),
+            retry_after_s=_asked_by_client(error),
         ) from error
+
+
+def _asked_by_client(error: Exception) -> float:
+    """Return for how long a server wants to be left alone, in seconds; obstore does not tell."""
+    headers = _answer_of(error).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return seconds_of(headers.get("retry-after", ""))
 
 
 def seconds_of(retry_after: str) -> float:
@@ -130,7 +157,7 @@ def is_not_implemented(error: Exception) -> bool:
 
 def is_full(error: Exception | None) -> bool:
     """Return whether botocore's ``error`` says that the store has no room left."""
-    status, code = _told_by_client(error)
+    status, code = told_by_client(error)
     return code in _FULL_CODES or status == _FULL_STATUS
 
 
@@ -145,7 +172,7 @@ def refusal_of(error: Exception | None, place: str, name: str) -> StoreError | N
     Returns:
         ``None`` if another request may fare better.
     """
-    status, code = _told_by_client(error)
+    status, code = told_by_client(error)
     what = f"{name} ({place})"
     known = None if code == "AccessDenied" else _refused(what, status, code)
     if known is not None or status not in {"401", "403"}:
@@ -156,13 +183,21 @@ def refusal_of(error: Exception | None, place: str, name: str) -> StoreError | N
     )
 
 
-def _told_by_client(error: Exception | None) -> tuple[str, str]:
+def told_by_client(error: Exception | None) -> tuple[str, str]:
+    """Return the HTTP status and the code that botocore's ``error`` tells; empty if it does not."""
+    answer = _answer_of(error)
+    if not answer:
+        return "", ""
+    return str(answer["ResponseMetadata"]["HTTPStatusCode"]), str(answer["Error"]["Code"])
+
+
+def _answer_of(error: Exception | None) -> Mapping[str, Any]:
+    """Return the server's answer as botocore read it; empty if ``error`` is no refusal by one."""
+    if error is None or not _is_botocores(error):
+        return {}
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    if not isinstance(error, ClientError):
-        return "", ""
-    response = error.response
-    return str(response["ResponseMetadata"]["HTTPStatusCode"]), str(response["Error"]["Code"])
+    return error.response if isinstance(error, ClientError) else {}
 
 
 def _refused(what: str, status: str, code: str) -> StoreError | None:
@@ -183,9 +218,9 @@ def _refused(what: str, status: str, code: str) -> StoreError | None:
 def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  # noqa: PLR0911
     import obstore.exceptions  # noqa: PLC0415
 
-    text = str(error)
-    code = _first(_CODE, text)
-    status = _first(_STATUS, text)
+    status, code = told_by_client(error)
+    status = status or _first(_STATUS, str(error))
+    code = code or _first(_CODE, str(error))
     what = f"{name}: {key}" if key else f"{name} ({place})"
     told = " ".join(part for part in (status, code) if part) or "no answer"
     if code == "NoSuchUpload":
@@ -220,6 +255,7 @@ def _as_ours(error: Exception, place: str, name: str, key: str) -> StoreError:  
             f"{what}: the store does not answer as it should ({told}).",
             hint="Check the endpoint and the network, then run the same command again.",
             is_throttled=status in _THROTTLED_STATUS or code in _THROTTLED_CODES,
+            retry_after_s=_asked_by_client(error),
         )
     return StoreError(f"{what}: the store refused the request ({told}).")
 
