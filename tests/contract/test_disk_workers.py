@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,12 @@ from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.pace import Bandwidth, paced
 from scripts.migration.store import ReadOnly
-from scripts.migration.stores import disk_workers, processes
+from scripts.migration.stores import disk, disk_workers, processes
 from scripts.migration.stores.disk import DiskStore
-from scripts.migration.stores.disk_workers import DiskWorkers
+from scripts.migration.stores.disk_worker import _Copying
+from scripts.migration.stores.disk_workers import DiskWorkers, Start
 from scripts.migration.stores.incoming import INCOMING
+from scripts.migration.stores.read_backs import ReadBacks
 from scripts.migration.table import Position
 from scripts.migration.workers import Stop, Stopped
 from scripts.progress import SilentProgress
@@ -32,6 +35,7 @@ from tests.contract.store_worlds import content_of, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.connection import Connection
 
     from scripts.migration.outcome import Report
 
@@ -151,7 +155,8 @@ def test_a_process_that_is_killed_ends_the_migration_and_the_next_one_completes_
 
     class Killing(DiskStore):
         def clean(self, *, thorough: bool = True) -> int:
-            threading.Thread(target=kill_one).start()
+            if not opened:  # before anything is copied; what is gone is cleaned afterwards
+                threading.Thread(target=kill_one).start()
             return super().clean(thorough=thorough)
 
     def kill_one() -> None:
@@ -191,8 +196,65 @@ def test_processes_that_nobody_needs_any_more_take_away_what_they_have_begun(
     assert opened == [workers]
     with pytest.raises(Stopped), workers:
         workers.copy(tasks, stop, lambda *_: None)
-    assert [worker.returncode(ENDS_WITHIN_S) for worker in workers.workers] == [0, 0]
+    ended = {worker.returncode(ENDS_WITHIN_S) for worker in workers.workers}
+    assert ended <= {0, -signal.SIGKILL}  # one that the machine does not let end in time is killed
     assert left_over(target) == []
+
+
+def test_what_a_process_had_begun_that_had_to_be_killed_is_taken_away_too(
+    places: tuple[DiskStore, DiskStore], opened: list[DiskWorkers]
+) -> None:
+    source, target = places
+    content = content_of(40 << 20)
+    source.publish(named(content), [content])
+    tasks = [Task(Position(0, 0), named(content), "", replace=False)] * 50
+    stop = Stop()
+
+    def stop_all(_: int) -> None:
+        for worker in opened[0].workers:
+            os.kill(worker._started.pid, signal.SIGSTOP)
+        assert left_over(target) != []
+        stop.set()
+
+    workers = target.processes(source, stop_all, 2)
+    assert isinstance(workers, DiskWorkers)
+    with pytest.raises(Stopped), workers:
+        workers.copy(tasks, stop, lambda *_: None)
+    assert {worker.returncode(0) for worker in workers.workers} == {-signal.SIGKILL}
+    assert left_over(target) == []
+
+
+def test_what_is_read_back_for_one_line_is_told_on_this_line(
+    places: tuple[DiskStore, DiskStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = places
+    first, second, third = items_of(source)[:3]
+    monkeypatch.setattr(disk, "_MOST_BYTES_IN_BATCH", 1)  # each is shown at once
+    copying = _Copying(Start(source.name, source.place, target.name, target.place))
+    (here, there), (other_here, other_there) = Pipe(), Pipe()
+
+    def tasks() -> Iterator[Task]:
+        yield task(first)
+        yield task(second)  # the first is shown by now, and the other line asks and is answered
+        other = threading.Thread(target=copying.answering(other_there), args=([task(third)],))
+        other.start()
+        other.join()
+
+    copying.answering(there)(tasks())
+    assert read_backs_on(here) == sorted([first.oid, second.oid])
+    assert read_backs_on(other_here) == [third.oid]
+
+
+def task(item: StoredObject) -> Task:
+    return Task(Position(0, 0), item, "", replace=False)
+
+
+def read_backs_on(line: Connection) -> list[str]:
+    assert isinstance(line.recv(), int)  # the bytes that were moved
+    answer = line.recv()
+    known = ReadBacks()
+    known.add(answer.read_back)
+    return sorted(oid for key in answer.read_back for oid, _ in known.of(*key))
 
 
 def test_a_disk_that_cannot_be_written_is_told_as_threads_would(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 import re
@@ -333,7 +334,14 @@ class DiskStore:
             return None
         there, here = Path(origin.bucket).absolute(), self._root.absolute()
         start = Start(source.name, str(there), self.name, str(here))
-        return DiskWorkers(start, count_of(jobs), jobs, advance, self._read_backs.add)
+        know, clean = self._read_backs.add, self.clean
+        return DiskWorkers(start, count_of(jobs), jobs, advance, know, clean)
+
+    def for_another_thread(self) -> DiskStore:
+        """Return this store once more, with read-backs of its own: what one thread does is told."""
+        twin = copy.copy(self)
+        twin._read_backs = ReadBacks()
+        return twin
 
     def take_read_backs(self) -> Records:
         """Return what was read back since this was last asked; it is no longer known here."""

@@ -20,7 +20,7 @@ from scripts.migration.stores.serving import lines_of, serve
 from scripts.migration.workers import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from multiprocessing.connection import Connection
 
     from scripts.migration.block_copy import Task
@@ -61,26 +61,24 @@ class _Copying:
 
     def answering(self, line: Connection) -> Answering:
         moved = _Moved(line)
-        copier = BlockCopier({"": self._source}, self._target, moved.advance)
+        # Whoever asked for an object must learn with the answer that it was read back.
+        target = self._target.for_another_thread()
+        copier = BlockCopier({"": self._source}, target, moved.advance)
 
-        def answer(tasks: list[Task]) -> None:
-            answer = self._copy(copier, tasks)
+        def answer(tasks: Iterable[Task]) -> None:
+            done: list[tuple[Position, Result, str]] = []
+            trouble: StoreError | None = None
+            try:
+                copier.copy(tasks, self.stop, lambda *found: done.append(found))
+            except StoreError as error:
+                trouble = error
             moved.tell()
-            line.send(answer)
+            line.send(Answer(done, target.take_read_backs(), trouble))
 
         return answer
 
     def clean(self) -> None:
         self._target.clean()
-
-    def _copy(self, copier: BlockCopier, tasks: list[Task]) -> Answer:
-        done: list[tuple[Position, Result, str]] = []
-        trouble: StoreError | None = None
-        try:
-            copier.copy(tasks, self.stop, lambda *found: done.append(found))
-        except StoreError as error:
-            trouble = error
-        return Answer(done, self._target.take_read_backs(), trouble)
 
 
 def main(descriptors: Sequence[str]) -> None:

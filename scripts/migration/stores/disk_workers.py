@@ -9,15 +9,16 @@ it last spoke, and at the end of each list with an :class:`Answer`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
+from scripts.errors import StoreError
 from scripts.migration.stores.processes import LOOK_EVERY_S, Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from multiprocessing.connection import Connection
 
-    from scripts.errors import StoreError
     from scripts.migration.block_copy import Record, Task
     from scripts.migration.model import Result
     from scripts.migration.stores.read_backs import Records
@@ -56,6 +57,7 @@ class DiskWorkers(Processes):
         jobs: How many objects are in flight at once, in all of them together.
         advance: Told the bytes that they move.
         know: Told what they have read back.
+        clean: Takes away what processes that are gone had begun.
     """
 
     lot_objects: int | None = _LOT_OBJECTS
@@ -68,11 +70,19 @@ class DiskWorkers(Processes):
         jobs: int,
         advance: Advance,
         know: Callable[[Records], None],
+        clean: Callable[[], object],
     ) -> None:
         self.jobs = jobs
         super().__init__(_MODULE, start, count, jobs)
         self._advance = advance
         self._know = know
+        self._clean = clean
+
+    def __exit__(self, *_: object) -> None:
+        """Let them leave, and take away what those had begun that did not leave by themselves."""
+        super().__exit__()
+        with suppress(StoreError):  # the next run looks again
+            self._clean()
 
     def copy(self, tasks: Iterable[Task], stop: Stop, record: Record) -> None:
         """Let a process copy each object; see :meth:`Copier.copy`.
