@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -403,30 +405,50 @@ def test_a_group_shares_a_cache_by_contract(ext4: Path, ada: int, team: int) -> 
         made.remove()
 
 
+@contextmanager
+def held(path: Path) -> Iterator[threading.Event]:
+    """Keep others from opening a file; the event is set when somebody waits for that."""
+    waits = threading.Event()
+    before = signal.signal(signal.SIGIO, lambda *_: waits.set())  # the kernel tells whoever holds it
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield waits
+    finally:
+        os.close(descriptor)
+        signal.signal(signal.SIGIO, before)
+
+
 def test_an_interrupted_relinking_ends_inside_too(ext4: Path) -> None:
     """Ctrl-C outside: no process stays inside, every file is whole, the same call continues."""
     with workspace_at(ext4 / "project") as made:
         made.up()
-        # So many that they are not all done when the signal comes.
-        files = track(made, files=9000, size=3000)
+        files = track(made, files=60)
         contents = {path: path.read_bytes() for path in files}
-        command = [sys.executable, "-m", "invoke", "cache", "--use", "hardlink", "--yes"]
-        with subprocess.Popen(command, cwd=made.root, stderr=subprocess.PIPE, text=True) as started:
-            assert started.stderr is not None
-            for line in started.stderr:
-                if line.startswith("relinking"):
-                    break
-            started.send_signal(signal.SIGINT)
-            said_last = started.stderr.read()
-        assert started.returncode == 130, said_last
-        for _ in range(50):
-            running = process.run(["docker", "top", made.container_id(), "-eo", "pid,args"]).stdout
-            if "scripts.links.worker" not in running:
-                break
-            time.sleep(0.1)
-        assert "scripts.links.worker" not in running
-        assert {path: path.read_bytes() for path in files} == contents
         assert made.inv("cache", "--use", "hardlink", "--yes").returncode == 0
+        (here,) = [
+            path
+            for path in (made.root / ".dvc" / "cache" / "files").rglob("*")
+            if path.is_file() and path.samefile(files[30])
+        ]
+        command = [sys.executable, "-m", "invoke", "cache", "--use", "copy", "--yes"]
+        with held(here) as waits:
+            with subprocess.Popen(
+                command, cwd=made.root, stderr=subprocess.PIPE, text=True
+            ) as started:
+                assert waits.wait(60)
+                started.send_signal(signal.SIGINT)
+                said_last = started.stderr.read() if started.stderr else ""
+            assert started.returncode == 130, said_last
+            for _ in range(50):
+                running = process.run(["docker", "top", made.container_id(), "-eo", "pid,args"])
+                if "scripts.links.worker" not in running.stdout:
+                    break
+                time.sleep(0.1)
+            assert "scripts.links.worker" not in running.stdout
+        assert {path.stat().st_nlink for path in files} == {1, 2}, "it was in the middle"
         assert {path: path.read_bytes() for path in files} == contents
-        assert {path.stat().st_nlink for path in files} == {2}
+        assert made.inv("cache", "--use", "copy", "--yes").returncode == 0
+        assert {path: path.read_bytes() for path in files} == contents
+        assert {path.stat().st_nlink for path in files} == {1}
         assert not [path for path in (made.root / "data").iterdir() if path not in contents]
