@@ -60,8 +60,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkers]:
     found: list[DiskWorkers] = []
 
     class Noted(DiskWorkers):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
             found.append(self)
 
     monkeypatch.setattr(apply, "PROCESSES_FROM", 1)

@@ -409,7 +409,9 @@ def test_a_group_shares_a_cache_by_contract(ext4: Path, ada: int, team: int) -> 
 def held(path: Path) -> Iterator[threading.Event]:
     """Keep others from opening a file; the event is set when somebody waits for that."""
     waits = threading.Event()
-    before = signal.signal(signal.SIGIO, lambda *_: waits.set())  # the kernel tells whoever holds it
+    before = signal.signal(
+        signal.SIGIO, lambda *_: waits.set()
+    )  # the kernel tells whoever holds it
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)

@@ -334,13 +334,15 @@ class DiskStore:
             return None
         there, here = Path(origin.bucket).absolute(), self._root.absolute()
         start = Start(source.name, str(there), self.name, str(here))
-        know, clean = self._read_backs.add, self.clean
-        return DiskWorkers(start, count_of(jobs), jobs, advance, know, clean)
+        know = self._read_backs.add
+        return DiskWorkers(
+            start, count_of(jobs), jobs, advance=advance, know=know, clean=self.clean
+        )
 
     def for_another_thread(self) -> DiskStore:
         """Return this store once more, with read-backs of its own: what one thread does is told."""
         twin = copy.copy(self)
-        twin._read_backs = ReadBacks()
+        twin._read_backs = ReadBacks()  # noqa: SLF001  of this class
         return twin
 
     def take_read_backs(self) -> Records:

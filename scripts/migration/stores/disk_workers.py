@@ -68,6 +68,7 @@ class DiskWorkers(Processes):
         start: Start,
         count: int,
         jobs: int,
+        *,
         advance: Advance,
         know: Callable[[Records], None],
         clean: Callable[[], object],
