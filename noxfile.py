@@ -1,9 +1,10 @@
-"""What is checked and tested: inside all but `integration`, which runs on the host."""
+"""What is checked and tested: inside all but `quick` and `integration`, which run on the host."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -24,6 +25,16 @@ _SHARE = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // _PROCESSES, 1))}
 """Each process's trainings keep to its share of the cores."""
 _SMALL = {"MALLOC_ARENA_MAX": "2"}
 """Else glibc keeps what threads once needed, and a large process is slow to start another."""
+
+
+_RESULTS = Path(".slipway", "test-results")
+"""Where each run of pytest leaves what came of it; `./inv test` reads it."""
+
+
+def _pytest(
+    session: nox.Session, name: str, *arguments: str, env: dict[str, str] | None = None
+) -> None:
+    session.run("pytest", *arguments, "--junitxml", str(_RESULTS / f"{name}.xml"), env=env)
 
 
 def _several(processes: int = _PROCESSES) -> list[str]:
@@ -60,18 +71,42 @@ def tests(session: nox.Session) -> None:
     # One after the other: a process that has loaded torch takes 25 ms to start another, not 2.
     # Those that come first wait for servers a third of their time.
     rooms = ["tests/unit", "tests/contract", "tests/faults"]
-    session.run("pytest", *rooms, *_several(_PROCESSES + 1), env={**_SHARE, **_SMALL})
-    session.run("pytest", "demo/tests", *_several(), env=_SHARE)
+    _pytest(session, "inside", *rooms, *_several(_PROCESSES + 1), env={**_SHARE, **_SMALL})
+    _pytest(session, "demo", "demo/tests", *_several(), env=_SHARE)
 
 
-@nox.session(venv_backend="venv")
+def _install(session: nox.Session) -> None:
+    session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
+
+
+@nox.session(venv_backend="uv|venv")
+def quick(session: nox.Session) -> None:
+    """Check style, types and layers and run the unit tests on the host: no engine, no image."""
+    _install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+    # Without what only the image holds: the project in demo/, and what it trains with.
+    version = "{}.{}".format(*sys.version_info)
+    lacking = ["--disable-error-code", "import-not-found", "--exclude", "benchmarks/training.py"]
+    roots = ["scripts", "tasks.py", "noxfile.py", "tests", "benchmarks"]
+    # `sys.version_info` is compared with 3.9, which is the image's.
+    options = ["--python-version", version, "--disable-error-code", "unreachable"]
+    session.run("mypy", *options, *lacking, *roots)
+    _pytest(session, "quick", "tests/unit", *_several())
+
+
+@nox.session(venv_backend="uv|venv")
 def integration(session: nox.Session) -> None:
     """Run the host's tests against the real engine, a file for each core at a time."""
-    session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
+    _install(session)
     env = {}
     if shutil.which("npm"):  # the reference dev-container CLI, what drives a browser, Azurite
         for package in (BROWSER, AZURE, DEVCONTAINER):
             session.run("npm", "ci", "--silent", "--prefix", str(package), external=True)
         program = DEVCONTAINER / "node_modules" / ".bin" / "devcontainer"
         env["SLIPWAY_TEST_DEVCONTAINER"] = str(program)
-    session.run("pytest", *(session.posargs or ["tests/integration", *_several()]), env=env)
+    if session.posargs:
+        session.run("pytest", *session.posargs, env=env)
+    else:
+        _pytest(session, "integration", "tests/integration", *_several(), env=env)

@@ -1,10 +1,12 @@
-"""Running every test: inside through nox, then on the host against the real engine."""
+"""Running tests through nox: what needs no engine, or all, inside and then on the host."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Callable
 
 from scripts import process
 from scripts.container.bringup import connect, find_running
@@ -15,12 +17,16 @@ from scripts.container.services import (
     DEMO_SECRET_KEY,
     start_object_store,
 )
-from scripts.errors import CommandFailed, SettingsError
+from scripts.container.suite import RESULTS, Stage, Suite, read_cases
+from scripts.errors import SettingsError
+from scripts.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from scripts.progress import Progress
+    from scripts.settings import Settings
 
 _INSIDE_TOOLS = frozenset({"s3"})
 """What of REQUIRE can be had inside; the rest is for the host's tests."""
@@ -38,11 +44,20 @@ def require_outside() -> None:
         )
 
 
-def run_all(root: Path, progress: Progress) -> None:
+def run_quick(root: Path) -> Suite:
+    """Run what needs no engine: style, types, layers and unit tests, in an environment of nox."""
+    run = _StageRun(root, read_settings(root))
+    run.outside("quick", "quick")
+    return run.suite()
+
+
+def run_all(root: Path, progress: Progress, *, everything: bool = False) -> Suite:
     """Run the checks and tests inside, then the integration tests here.
 
-    Raises:
-        CommandFailed: Some of them failed; what they printed stands above.
+    Args:
+        root: The workspace, whose container runs.
+        progress: Told of the object store's start.
+        everything: Whether what is rarely needed runs too.
     """
     settings, engine = connect(root)
     start_object_store(settings, engine, progress)
@@ -50,19 +65,61 @@ def run_all(root: Path, progress: Progress) -> None:
         "SLIPWAY_TEST_S3_ENDPOINT": DEMO_ENDPOINT,
         "SLIPWAY_TEST_S3_ACCESS_KEY": DEMO_ACCESS_KEY,
         "SLIPWAY_TEST_S3_SECRET_KEY": DEMO_SECRET_KEY,
+        "SLIPWAY_TEST_ALL": "1" if everything else "",
     }
     required = {name.strip() for name in os.environ.get("REQUIRE", "").split(",")}
     inside = {**store, "REQUIRE": ",".join(sorted(required & _INSIDE_TOOLS))}
-    sessions = ["lint", "types", "layers", "tests"]
-    command = ["nox", "--session", *sessions]
-    returncode = run_inside(settings, find_running(root, engine), command, inside)
-    if returncode != 0:
-        raise CommandFailed(command, returncode, hint="Inside: `./inv shell`, then `nox`.")
-    outside = {
-        **store,
-        "SLIPWAY_TEST_S3_ENDPOINT": f"http://127.0.0.1:{settings.container.object_store_port}",
-    }
-    command = [sys.executable, "-m", "nox", "--session", "integration"]
-    returncode = process.run_shown(command, cwd=root, env=outside)
-    if returncode != 0:
-        raise CommandFailed(command, returncode)
+    port = settings.container.object_store_port
+    outside = {**store, "SLIPWAY_TEST_S3_ENDPOINT": f"http://127.0.0.1:{port}"}
+    container = find_running(root, engine)
+    run = _StageRun(root, settings)
+
+    def enter(command: list[str]) -> int:
+        return run_inside(settings, container, command, inside)
+
+    run.stage("checks inside", ["nox", "--session", "lint", "types", "layers"], enter)
+    run.stage("tests inside", ["nox", "--session", "tests"], enter, results=("inside", "demo"))
+    run.outside("tests on the host", "integration", outside)
+    return run.suite()
+
+
+class _StageRun:
+    """Runs one stage after the other, also where one has failed, and keeps what came of each."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self._root = root
+        self._settings = settings
+        self._stages: list[Stage] = []
+
+    def stage(
+        self,
+        name: str,
+        command: list[str],
+        run: Callable[[list[str]], int],
+        results: Sequence[str] = (),
+    ) -> None:
+        """Run a command as a stage; ``results`` are the names of the files that its tests leave."""
+        files = [self._root / RESULTS / f"{result}.xml" for result in results]
+        for file in files:
+            file.unlink(missing_ok=True)
+        started_s = time.monotonic()
+        returncode = run(command)
+        elapsed_s = time.monotonic() - started_s
+        cases = tuple(case for file in files for case in read_cases(file))
+        self._stages.append(Stage(name, command, elapsed_s, returncode, cases))
+
+    def outside(
+        self, name: str, session: str, env: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Run a session of nox on the host, whose results have its name."""
+        command = [sys.executable, "-m", "nox", "--session", session]
+        values = {**self._settings.network.indexes.for_commands(), **env}
+
+        def enter(command: list[str]) -> int:
+            return process.run_shown(command, cwd=self._root, env=values)
+
+        self.stage(name, command, enter, results=(session,))
+
+    def suite(self) -> Suite:
+        """Return what came of all."""
+        return Suite(tuple(self._stages))

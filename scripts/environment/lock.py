@@ -6,6 +6,7 @@ and names nothing of this machine.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -20,7 +21,7 @@ from scripts.progress import SilentProgress
 from scripts.report import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from scripts.progress import Progress
 
@@ -44,13 +45,22 @@ class _Lock:
     python: str
     markers: tuple[str, ...] = ()
     includes: tuple[str, ...] = ()
+    as_in_image: tuple[str, ...] = ()
+    """Packages that are to be of the versions which the first lock pins."""
 
 
 LOCKS = (
     # 3.9.2 is Debian 11's; some packages rule out 3.9.0 and 3.9.1.
     _Lock("environment.txt", "environment.lock", "3.9.2", _IMAGE_MARKERS),
     _Lock("host.txt", "host.lock", "3.9"),
-    _Lock("tests/host.txt", "tests/host.lock", "3.9", includes=("host.txt",)),
+    _Lock(
+        "tests/host.txt",
+        "tests/host.lock",
+        "3.9",
+        includes=("host.txt",),
+        # What one side finds right is right on the other.
+        as_in_image=("ruff", "mypy", "import-linter"),
+    ),
     _Lock(
         "services/object-store/requirements.txt",
         "services/object-store/requirements.lock",
@@ -111,10 +121,12 @@ def lock_environment(
     """
     progress = progress or SilentProgress()
     uv = uv or _find_uv()
-    texts = {}
+    texts: dict[_Lock, str] = {}
     for lock in LOCKS:
         progress.say(f"Resolving {lock.source}")
-        texts[lock] = _resolve(lock, root, uv, run, upgrade=upgrade)
+        pins = read_pins(texts.get(LOCKS[0], ""))
+        settings = _uv_settings(lock, pins)
+        texts[lock] = _resolve(lock, root, uv, run, settings, upgrade=upgrade)
     changes: list[LockChange] = []
     for lock, text in texts.items():
         path = root / lock.target
@@ -134,7 +146,7 @@ def read_pins(text: str) -> dict[str, tuple[str, ...]]:
     return pins
 
 
-def _resolve(lock: _Lock, root: Path, uv: str, run: Run, *, upgrade: bool) -> str:
+def _resolve(lock: _Lock, root: Path, uv: str, run: Run, settings: str, *, upgrade: bool) -> str:
     if not (root / lock.source).is_file():
         raise SlipwayError(
             f"There is no {lock.source} in {root}.",
@@ -148,7 +160,7 @@ def _resolve(lock: _Lock, root: Path, uv: str, run: Run, *, upgrade: bool) -> st
             shutil.copyfile(root / included, directory / included)
         if (root / lock.target).is_file():  # uv keeps the versions that it finds here
             shutil.copyfile(root / lock.target, directory / lock.target)
-        write_text(directory / "pyproject.toml", _uv_settings(lock))
+        write_text(directory / "pyproject.toml", settings)
         run(
             [
                 uv, "pip", "compile", lock.source, "--output-file", lock.target,
@@ -165,10 +177,12 @@ def _resolve(lock: _Lock, root: Path, uv: str, run: Run, *, upgrade: bool) -> st
     )
 
 
-def _uv_settings(lock: _Lock) -> str:
+def _uv_settings(lock: _Lock, pins: Mapping[str, tuple[str, ...]]) -> str:
     """Return a pyproject.toml: uv reads a resolution's environments nowhere else."""
     environments = f'environments = ["{" and ".join(lock.markers)}"]\n' if lock.markers else ""
-    return f"[tool.uv]\n{environments}"
+    same = [f"{name}=={pins[name][0]}" for name in lock.as_in_image if name in pins]
+    constraints = f"constraint-dependencies = {json.dumps(same)}\n" if same else ""
+    return f"[tool.uv]\n{environments}{constraints}"
 
 
 def _without_markers(text: str, markers: tuple[str, ...]) -> str:

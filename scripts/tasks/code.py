@@ -138,19 +138,31 @@ def lint(_: Context) -> None:
         inside.hand_over(ROOT, ["nox", "--session", "lint", "types", "layers"])
 
 
-@task(help={"yes": YES})
-def test(_: Context, yes: bool = False) -> None:
-    """Run every test, inside and on the host.
+@task(
+    help={
+        "quick": "style, types, layers and unit tests alone: no engine, no image",
+        "all": "every fault's every seed, and each way in, too",
+        "yes": YES,
+    }
+)
+def test(_: Context, quick: bool = False, all: bool = False, yes: bool = False) -> None:  # noqa: A002  an option's name
+    """Run the tests, inside and on the host; at the end stands what failed, and where time went.
 
-    Example: ./inv test --yes
+    Example: ./inv test --quick
     """
+    from scripts.console import suite as view
     from scripts.container import testing
 
     with exit_on_error():
         testing.require_outside()
-        bring_up(yes=yes)
-        with console.progress() as progress:
-            testing.run_all(ROOT, progress)
+        if quick:
+            suite = testing.run_quick(ROOT)
+        else:
+            bring_up(yes=yes)
+            with console.progress() as progress:
+                suite = testing.run_all(ROOT, progress, everything=all)
+        console.show(view.suite_view(suite))
+        suite.require_passed()
 
 
 @task(

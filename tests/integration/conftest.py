@@ -12,6 +12,7 @@ import pytest
 
 from scripts import process
 from tests.integration.git_site import Site, site_for
+from tests.needs import require
 from tests.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def workspace() -> Iterator[Workspace]:
 @pytest.fixture(scope="session")
 def ada() -> Iterator[int]:
     """A user of this machine who is not root, in the engine's group; returns the uid."""
-    if process.run(["id", "-u"]).stdout.strip() != "0":
-        pytest.skip("only root can make a user")
+    require("root")
     known = process.run(["id", str(USER_ID)], check=False)
     if known.returncode != 0:
         options = ["--no-log-init", "--no-create-home", "--groups", "docker"]

@@ -7,7 +7,6 @@ this machine's own, met at its socket. The container asks a real DNS server that
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -27,10 +26,7 @@ if TYPE_CHECKING:
     from scripts.process import Completed
     from tests.workspace import Workspace
 
-pytestmark = [
-    pytest.mark.needs("docker", "proxy"),
-    pytest.mark.skipif(os.getuid() != 0, reason="only root can make a network namespace"),
-]
+pytestmark = pytest.mark.needs("docker", "proxy", "root")
 
 NAME, ADDRESS = "index.six.test", "2001:db8:1::1"
 LIMIT_S = 10

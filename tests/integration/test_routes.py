@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,7 @@ from tests.workspace import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.needs("proxy"),
-    pytest.mark.skipif(os.getuid() != 0, reason="only root can make a network namespace"),
-]
+pytestmark = pytest.mark.needs("proxy", "root")
 
 WAY = (
     "ip link add way type veth peer name there; ip link set there mtu 1380 up; "

@@ -282,7 +282,7 @@ def test_a_workspace_that_cannot_be_written_is_named(
     assert not (adas_workspace.root / ".slipway" / "compose.yml").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk")
+@pytest.mark.needs("root")
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     """A real one: an ext4 of 12 MB that a file has filled."""
     disk, mounted = tmp_path / "disk", tmp_path / "mounted"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import process
+from tests.needs import miss
 from tests.workspace import REPOSITORY, said
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def test_the_first_call_makes_the_environment_and_the_second_uses_it(clone: Path
 def test_it_works_with_every_python(clone: Path, tools: Path, version: str) -> None:
     found = interpreter(version)
     if found is None:
-        pytest.skip(f"this machine has no Python {version}")
+        miss("pythons", f"this machine has no Python {version}")
     add(tools, "python3", f'exec {found} "$@"')
     add(tools, "git", "exit 0")
     done = inv(clone, "--list", path=tools)
