@@ -27,6 +27,16 @@ def _own_dvc_state(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["DVC_DAEMON"] = "1"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is rarely needed, unless `./inv test --all` asks for it."""
+    if os.environ.get("SLIPWAY_TEST_ALL"):
+        return
+    rare = [item for item in items if item.get_closest_marker("rare")]
+    if rare:
+        config.hook.pytest_deselected(items=rare)
+        items[:] = [item for item in items if item not in rare]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         for tool in marker.args:

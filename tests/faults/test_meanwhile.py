@@ -27,7 +27,7 @@ pytestmark = pytest.mark.needs("s3")
     ("way", "processes"),
     [(("hdd", "s3"), False), (("hdd", "ssd"), False), (("hdd", "ssd"), True)],
 )
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.rare)])
 def test_two_migrations_at_once(
     site: Site, tally: Tally, way: tuple[str, str], processes: bool, seed: int
 ) -> None:

@@ -13,10 +13,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("s3")
 
 
-@pytest.mark.parametrize("open_files", [20, 28, 40])
-@pytest.mark.parametrize(("target", "processes"), [("s3", False), ("ssd", False), ("ssd", True)])
+WAYS = [("s3", False), ("ssd", False), ("ssd", True)]
+LIMITS = [20, 28, 40]
+USUAL = list(zip(WAYS, LIMITS))
+
+
+@pytest.mark.parametrize(
+    ("target", "processes", "open_files"),
+    [
+        pytest.param(*way, limit, marks=() if (way, limit) in USUAL else pytest.mark.rare)
+        for way in WAYS
+        for limit in LIMITS
+    ],
+)
 def test_no_more_files_can_be_opened(
-    site: Site, tally: Tally, open_files: int, target: str, processes: bool
+    site: Site, tally: Tally, target: str, processes: bool, open_files: int
 ) -> None:
     with tally.fault("EMFILE: no more files can be opened"):
         with site.watched(target):
