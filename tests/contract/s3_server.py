@@ -31,9 +31,13 @@ def secret_key() -> str:
     return os.environ.get("SLIPWAY_TEST_S3_SECRET_KEY", "testing")
 
 
-@lru_cache(maxsize=1)
 def client() -> Any:
-    return client_at(endpoint())
+    return _usual_client(endpoint())
+
+
+@lru_cache(maxsize=2)
+def _usual_client(url: str) -> Any:
+    return client_at(url)
 
 
 @lru_cache(maxsize=1)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +27,8 @@ from tests.faults.sites import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +41,34 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def bucket() -> Iterator[str]:
-    with s3_server.fresh_bucket() as name:
-        yield name
+def light_server() -> Iterator[str]:
+    """Return where a server of our own answers; it stays in a process of its own."""
+    command = [sys.executable, "-m", "tests.contract.stub_s3"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as started:
+        assert started.stdout is not None
+        yield started.stdout.readline().strip()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def bucket(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return a bucket of the real server, or of the light one where the module's faults allow it.
+
+    Those are the faults that are done to a migration, or that the proxy does by itself; what a
+    server has to refuse, a real one refuses. `./inv test --all` takes the real one throughout.
+    """
+    is_light = request.node.get_closest_marker("light") is not None
+    if not is_light or os.environ.get("SLIPWAY_TEST_ALL"):
+        with s3_server.fresh_bucket() as name:
+            yield name
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLIPWAY_TEST_S3_ENDPOINT", request.getfixturevalue("light_server"))
+        yield "bucket"
+
+
+@pytest.fixture(scope="module")
 def cloud(template: Path, bucket: str) -> Iterator[Bucketful]:
     """The data of hdd in a bucket, which nothing may change."""
     filled = Bucketful(bucket, "cloud")
@@ -59,7 +86,8 @@ def commits(template: Path) -> dict[str, Tree]:
 
 
 @pytest.fixture
-def proxy() -> Iterator[Proxy]:
+def proxy(bucket: str) -> Iterator[Proxy]:
+    assert bucket, "which tells the server"
     with Proxy(s3_server.endpoint()).serving() as serving:
         yield serving
 
@@ -71,13 +99,14 @@ def site(
     commits: dict[str, Tree],
     proxy: Proxy,
     tmp_path: Path,
-) -> Site:
+) -> Iterator[Site]:
     shutil.copytree(template, tmp_path / "work", symlinks=True)
     project = Project(tmp_path / "work" / "project")
     s3 = Bucketful(cloud.bucket, uuid.uuid4().hex)
     site = Site(project, s3, cloud, proxy, md5s(project.hdd), commits, cloud.marks())
     site.configure()
-    return site
+    yield site
+    s3.empty()
 
 
 @pytest.fixture(scope="session")

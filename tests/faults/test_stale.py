@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.faults.sites import Site
     from tests.faults.tally import Tally
 
-pytestmark = pytest.mark.needs("s3")
+pytestmark = [pytest.mark.needs("s3"), pytest.mark.light]
 
 FAMILY = "stale listings"
 RIGHT = b"a of v2\n"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.faults.sites import Site
     from tests.faults.tally import Tally
 
-pytestmark = pytest.mark.needs("s3")
+pytestmark = [pytest.mark.needs("s3"), pytest.mark.light]
 
 
 WAYS = [("s3", False), ("ssd", False), ("ssd", True)]

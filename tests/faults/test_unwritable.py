@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.faults.sites import Site
     from tests.faults.tally import Tally
 
-pytestmark = pytest.mark.needs("s3")
+pytestmark = [pytest.mark.needs("s3"), pytest.mark.light]
 
 FAMILY = "a project that may not be written to"
 REMEMBERED, RECORDED = ".dvc/tmp/slipway", ".slipway"
