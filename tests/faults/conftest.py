@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from scripts.report import write_json
 from tests.contract import s3_server
 from tests.contract.dvc_projects import Project, use_own_identity
 from tests.faults.proxy import Proxy
@@ -32,11 +36,31 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    directory = tmp_path_factory.mktemp("template")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory that all processes of this run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    directory = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "faults"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+@contextmanager
+def one_at_a_time(shared: Path) -> Iterator[None]:
+    """Let one process make what the others wait for."""
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def template(shared: Path) -> Iterator[Path]:
+    directory = shared / "template"
     with pytest.MonkeyPatch.context() as patch:
         use_own_identity(patch)
-        make_template(directory)
+        with one_at_a_time(shared):
+            if not directory.exists():
+                make_template(shared / "begun")
+                (shared / "begun").rename(directory)
         yield directory
 
 
@@ -80,9 +104,15 @@ def cloud(template: Path, bucket: str) -> Iterator[Bucketful]:
 
 
 @pytest.fixture(scope="session")
-def commits(template: Path) -> dict[str, Tree]:
+def commits(template: Path, shared: Path) -> dict[str, Tree]:
     """What plain DVC pulls from hdd at each commit."""
-    return pull_every_commit(Project(template / "project"), Directory(template / "hdd"))
+    told = shared / "commits.json"
+    with one_at_a_time(shared):
+        if not told.exists():
+            project, hdd = Project(template / "project"), Directory(template / "hdd")
+            write_json(told, pull_every_commit(project, hdd))
+    pulled: dict[str, Tree] = json.loads(told.read_text(encoding="utf-8"))
+    return pulled
 
 
 @pytest.fixture
