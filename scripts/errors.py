@@ -7,6 +7,7 @@
       ToolError                  3
         ToolMissing                  a program that is not installed
         CommandFailed                a program that failed: argv, exit code, last lines of stderr
+        NoAnswer                     a program that was asked something and stays silent
       ContainerError             4   the engine, the image or the container
       StoreError                 5   a DVC remote
         ObjectMissing
@@ -89,6 +90,10 @@ class CommandFailed(ToolError):
         tail = "".join(f"\n  {line}" for line in lines[-_STDERR_LINES_SHOWN:])
         shown = " ".join(self.argv[:6]) + (" ..." if len(self.argv) > 6 else "")
         super().__init__(f"`{shown}` ended with exit code {returncode}.{tail}", hint=hint)
+
+
+class NoAnswer(ToolError):
+    """A program that was asked something stays silent."""
 
 
 class ContainerError(SlipwayError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Callable, NoReturn
 
-from scripts.errors import CommandFailed, ToolError, ToolMissing
+from scripts.errors import CommandFailed, NoAnswer, ToolError, ToolMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -296,6 +297,104 @@ class Worker:
         """End it at once."""
         self._started.kill()
         self.returncode(_DIES_WITHIN_S)
+
+
+class Conversation:
+    """A program that answers on its standard output what it is asked on its standard input.
+
+    Args:
+        argv: The program and its arguments. They must hold no secret.
+        cwd: Where to run it.
+        patience_s: How many seconds may pass without a byte of an answer.
+        hint: What to do if they do.
+
+    Raises:
+        ToolMissing: The program is not installed.
+        ToolError: It cannot be run for another reason.
+    """
+
+    def __init__(self, argv: Sequence[str], *, cwd: Path, patience_s: float, hint: str) -> None:
+        self._argv, self._cwd, self._patience_s, self._hint = argv, cwd, patience_s, hint
+        self._received = bytearray()
+        with ExitStack() as opened:
+            self._printed = opened.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+            try:
+                self._started = subprocess.Popen(
+                    list(argv), cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=self._printed, bufsize=0,
+                )  # fmt: skip
+            except OSError as error:
+                raise _not_started(error, argv[0], cwd) from error
+            assert self._started.stdin is not None  # noqa: S101  for the types: they are pipes
+            assert self._started.stdout is not None  # noqa: S101
+            self._questions = opened.enter_context(self._started.stdin)
+            self._answers = opened.enter_context(self._started.stdout)
+            self._selector = opened.enter_context(selectors.DefaultSelector())
+            self._selector.register(self._answers, selectors.EVENT_READ)
+            self._opened = opened.pop_all()
+
+    def ask(self, question: bytes) -> None:
+        """Ask it the next question, no longer than a pipe holds (4 KiB everywhere).
+
+        Raises:
+            CommandFailed: It has ended.
+        """
+        try:
+            self._questions.write(question)
+        except BrokenPipeError:
+            raise self._end() from None
+
+    def read_line(self) -> bytes:
+        """Return the next line of its answer, without its newline; raises as :meth:`read` does."""
+        while b"\n" not in self._received:
+            self._receive()
+        line = self.read(self._received.index(b"\n") + 1)
+        return line[:-1]
+
+    def read(self, size: int) -> bytes:
+        """Return the next ``size`` bytes of its answer.
+
+        Raises:
+            CommandFailed: It has ended; the message ends with the last lines of standard error.
+            NoAnswer: It is silent; it is ended.
+        """
+        while len(self._received) < size:
+            self._receive()
+        taken = bytes(self._received[:size])
+        del self._received[:size]
+        return taken
+
+    def _receive(self) -> None:
+        # In halves: of a process that is stopped (Ctrl-Z), one wait is over when it goes on.
+        if not any(self._selector.select(self._patience_s / 2) for _ in range(2)):
+            self._started.kill()
+            shown, patience = " ".join(self._argv), f"{self._patience_s:g} s"
+            raise NoAnswer(
+                f"`{shown}` in {self._cwd} does not answer: not a byte came in {patience}.",
+                hint=self._hint,
+            )
+        received = self._answers.read(1 << 16)
+        if not received:
+            raise self._end()
+        self._received += received
+
+    def _end(self) -> CommandFailed:
+        returncode = self._wait()
+        self._printed.seek(0)
+        return CommandFailed(self._argv, returncode, self._printed.read())
+
+    def _wait(self) -> int:
+        try:
+            return self._started.wait(_DIES_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._started.kill()
+            return -signal.SIGKILL
+
+    def close(self) -> None:
+        """End it, as nothing is left to ask."""
+        self._questions.close()
+        self._wait()
+        self._opened.close()
 
 
 def start_detached(argv: Sequence[str], *, stdin: str = "") -> None:

@@ -28,6 +28,8 @@ def write_json(path: Path, content: Mapping[str, Any], *, mode: int | None = Non
 def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
     """Write ``text`` to ``path`` atomically.
 
+    Bytes of a file name that are no text are escaped as JSON does, which reads them back.
+
     Args:
         path: The file; its directory is made if need be.
         text: All that it shall hold.
@@ -40,7 +42,9 @@ def write_text(path: Path, text: str, *, mode: int | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            with os.fdopen(
+                descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+            ) as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import SlipwayError
+from scripts.errors import NoAnswer, SlipwayError
+from scripts.migration.commit_files import CommitFiles
 from scripts.migration.history import History, read_history
 from scripts.migration.model import Reference, StoredObject
 from scripts.migration.outputs import FileVersion, Output, Reader, Verdict, reason_of
@@ -138,12 +139,15 @@ def read_inventory(
         def open_repo() -> Any:  # noqa: ANN401  dvc ships no types
             return opened.enter_context(open_project(root, visiting=visiting))
 
-        reader = Reader(open_repo, source.lower(), memory)
+        files = opened.enter_context(CommitFiles(root))
+        reader = Reader(open_repo, source.lower(), files, memory)
         found.take(reader.read_workspace(), WORKSPACE)
         phase.advance()
         for snapshot in history.snapshots:
             try:
                 found.take(reader.read_snapshot(snapshot), snapshot.label)
+            except NoAnswer:
+                raise
             except Exception as error:  # noqa: BLE001  an old commit can fail in DVC in any way
                 found.lose(snapshot.label, "", reason_of(error))
             phase.advance()

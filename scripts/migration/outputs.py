@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable
 
+from scripts.migration.commit_files import at_commit
 from scripts.migration.model import Layout, StoredObject, is_oid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from scripts.migration.commit_files import CommitFiles
     from scripts.migration.history import Snapshot
     from scripts.migration.remembered import Remembered
 
@@ -66,20 +67,30 @@ class Reader:
     Args:
         open_repo: Opens the project, if DVC has to be asked.
         source: The remote that outputs need to be in, by its name in lower case.
+        files: What the commits hold.
         memory: What is known from former runs; ``None`` for nothing.
     """
 
     def __init__(
-        self, open_repo: Callable[[], Any], source: str, memory: Remembered | None = None
+        self,
+        open_repo: Callable[[], Any],
+        source: str,
+        files: CommitFiles,
+        memory: Remembered | None = None,
     ) -> None:
         self._open = open_repo
         self._source = source
+        self._files = files
         self._memory = memory
         self._known: dict[tuple[str, ...], FileVersion] = {}
 
     @cached_property
     def _repo(self) -> Any:  # noqa: ANN401  dvc ships no types
         return self._open()
+
+    @cached_property
+    def _config(self) -> Any:  # noqa: ANN401
+        return self._repo.config
 
     def read_workspace(self) -> list[FileVersion]:
         """Return the DVC files of the working tree, as DVC finds them there."""
@@ -107,11 +118,17 @@ class Reader:
         yield from failed
 
     def read_snapshot(self, snapshot: Snapshot) -> list[FileVersion]:
-        """Return the DVC files of a commit; those that an earlier one had as well are not read."""
+        """Return the DVC files of a commit; those that an earlier one had as well are not read.
+
+        Raises:
+            NoAnswer: git is silent.
+        """
         keys = list(_versions(snapshot))
         new = [key for key in keys if not self._recall(key)]
         if new:
-            with self._switched(snapshot.revision):
+            config = self._config
+            with at_commit(self._repo, self._files, snapshot.revision):
+                self._repo.config = config  # today's, in place of that commit's
                 for key in new:
                     self._known[key] = self._read(key[0])
                     if self._memory:
@@ -125,16 +142,6 @@ class Reader:
                 self._known[key] = kept
         return key in self._known
 
-    @contextmanager
-    def _switched(self, revision: str) -> Iterator[None]:
-        """Let DVC look at a revision, with today's configuration in place of that one's."""
-        from dvc.repo.brancher import switch  # noqa: PLC0415
-
-        today = self._repo.config
-        with switch(self._repo, revision):
-            self._repo.config = today
-            yield
-
     def _read(self, path: str) -> FileVersion:
         from dvc.repo.index import Index  # noqa: PLC0415
 
@@ -145,6 +152,7 @@ class Reader:
                 return FileVersion(path)
             return FileVersion(path, self._outputs(Index.from_file(repo, place)))
         except Exception as error:  # noqa: BLE001  old files can fail in DVC in any way; each is told
+            self._files.check()
             return FileVersion(path, failure=reason_of(error))
 
     def _outputs(self, index: Any) -> tuple[Output, ...]:  # noqa: ANN401

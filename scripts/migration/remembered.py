@@ -114,7 +114,7 @@ class Remembered:
                 return ""
             if path.endswith("dvc.yaml") and (b"${" in content or b"vars:" in content):
                 return ""
-            state.update(f"{path}\0{len(content)}\0".encode())
+            state.update(os.fsencode(f"{path}\0{len(content)}\0"))
             state.update(content)
         return state.hexdigest()
 

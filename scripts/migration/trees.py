@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
+from scripts.migration.commit_files import CommitFiles, Unread
 from scripts.migration.scope import git_lines
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ _DEFINING = (".dvc", "dvc.yaml", "dvc.lock", ".dvcignore", "/.dvc/config")
 """``/.dvc/config`` is that of a project inside the project, which DVC passes over."""
 _TEMPLATE_INPUTS = (".yaml", ".yml", ".json", ".toml", ".py")
 """What a templated dvc.yaml can read its variables from."""
+_NO_FILE = ("000000", "160000")
+"""The modes of what is deleted, and of submodules."""
 _EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -72,8 +76,8 @@ def read_trees(root: Path, trees: Sequence[str]) -> Iterator[Tree]:
         ToolMissing: git is not installed.
     """
     steps = _steps(root, trees)
-    pipelines = {blob for step in steps for path, blob in step if path.endswith("dvc.yaml")}
-    templates = _templates(root, pipelines - {None})
+    changed = {blob for step in steps for path, blob in step if path.endswith("dvc.yaml")}
+    templates = _templates(root, changed)
     defining, inputs = _Files(), _Files()
     for step in steps:
         for path, blob in step:
@@ -99,26 +103,22 @@ def _steps(root: Path, trees: Sequence[str]) -> list[list[tuple[str, str | None]
             steps.append([])
             continue
         facts, _, quoted = line.partition("\t")
-        _, _, _, blob, status = facts.split(" ")
+        _, mode, _, blob, _ = facts.split(" ")
         path = _unquoted(quoted)
         if path.endswith((*_DEFINING, *_TEMPLATE_INPUTS)):
-            steps[-1].append((path, None if status == "D" else blob))
+            steps[-1].append((path, None if mode in _NO_FILE else blob))
     return steps
 
 
 def _templates(root: Path, blobs: set[str | None]) -> frozenset[str]:
     """Return those of the pipelines that read variables, as far as their text can tell."""
-    heads = {f"{blob} blob": blob for blob in blobs if blob}
-    current = ""
     found = set()
-    for line in git_lines(
-        root, "cat-file", "--batch=%(objectname) %(objecttype)",
-        stdin="".join(f"{blob}\n" for blob in heads.values()),
-    ):  # fmt: skip
-        if line in heads:
-            current = heads[line]
-        elif "${" in line or "vars:" in line:
-            found.add(current)
+    with CommitFiles(root) as files:
+        for blob in filter(None, blobs):
+            with suppress(Unread):  # told where its commit is read
+                content = files.read(blob)
+                if b"${" in content or b"vars:" in content:
+                    found.add(blob)
     return frozenset(found)
 
 

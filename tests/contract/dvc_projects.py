@@ -7,7 +7,7 @@ import json
 import random
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dvc.repo import Repo
 
@@ -39,6 +39,15 @@ def use_own_identity(patch: pytest.MonkeyPatch, dvc_state: Path | None = None) -
         patch.setenv(name, value)
     if dvc_state is not None:
         patch.setenv("DVC_SITE_CACHE_DIR", str(dvc_state))
+
+
+def bar_blob_io(patch: pytest.MonkeyPatch) -> None:
+    """Let the reader fail that DVC has for files of commits, as it can wait for ever."""
+
+    def refuse(*_: object, **_named: object) -> NoReturn:
+        raise AssertionError("a file of a commit is read by pygit2.BlobIO")
+
+    patch.setattr("pygit2.BlobIO", refuse)
 
 
 @dataclass(frozen=True)

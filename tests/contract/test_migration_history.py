@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
 from dvc.repo.brancher import switch
 from dvc.repo.index import Index
 
+from scripts.migration.commit_files import CommitFiles
 from scripts.migration.history import read_history
 from scripts.migration.inventory import read_inventory
 from scripts.migration.outputs import FileVersion, Reader
 from scripts.progress import SilentProgress
-from tests.contract.dvc_projects import Project, make_project, md5
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
+from tests.contract.dvc_projects import Project, bar_blob_io, make_project, md5
 
 pytestmark = pytest.mark.usefixtures("dvc_environment")
 
@@ -85,8 +82,34 @@ def as_read(files: list[FileVersion]) -> set[tuple[str, str]]:
     return {(output.path, output.item.oid if output.item else "None") for output in outputs}
 
 
+def clone(project: Project, kind: str, tmp_path: Path) -> Project:
+    """The same history, opened in another way."""
+    top = Path(project.git("rev-parse", "--show-toplevel"))
+    seen = tmp_path / kind / "seen"
+    if kind == "worktree":
+        project.git("worktree", "add", "--quiet", "--detach", str(seen))
+    elif kind == "submodule":
+        Project(tmp_path).git("init", "--quiet", kind)
+        add = ("-c", "protocol.file.allow=always", "submodule", "add", "--quiet")
+        Project(tmp_path / kind).git(*add, str(top), "seen")
+    elif kind.startswith("partial"):
+        for name in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
+            project.git("config", name, "true")
+        filtered = "tree:0" if kind == "partial, no directories" else "blob:none"
+        project.git("clone", "--quiet", f"--filter={filtered}", top.as_uri(), str(seen))
+    else:
+        return project
+    return Project(seen / project.root.relative_to(top))
+
+
+KINDS = ["repository", "worktree", "submodule", "partial, no files", "partial, no directories"]
+
+
 @pytest.mark.parametrize("place", ["", "inside/it"])
-def test_each_commit_has_the_outputs_that_dvc_reads_there(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_commit_has_the_outputs_that_dvc_reads_there(
+    tmp_path: Path, place: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     top = make_project(tmp_path / "top" / "project")
     project = top
     if place:
@@ -98,13 +121,21 @@ def test_each_commit_has_the_outputs_that_dvc_reads_there(tmp_path: Path, place:
     history = read_history(project.root, SilentProgress())
     assert len(history.snapshots) >= 11
     with Repo(str(project.root)) as repo:
-        reader = Reader(lambda: repo, "hdd")
-        for snapshot in history.snapshots:
-            if not snapshot.files:
-                continue
-            found = as_read(reader.read_snapshot(snapshot))
-            assert found == as_dvc_reads(repo, snapshot.revision), snapshot.label
-    assert read_inventory(project.root, "hdd", SilentProgress()).uncollectable == ()
+        expected = {
+            snapshot.revision: as_dvc_reads(repo, snapshot.revision)
+            for snapshot in history.snapshots
+            if snapshot.files
+        }
+    bar_blob_io(monkeypatch)
+    seen = clone(project, kind, tmp_path)
+    found = {}
+    with Repo(str(seen.root)) as repo, CommitFiles(seen.root) as files:
+        reader = Reader(lambda: repo, "hdd", files)
+        for snapshot in read_history(seen.root, SilentProgress()).snapshots:
+            if snapshot.files:
+                found[snapshot.revision] = as_read(reader.read_snapshot(snapshot))
+    assert found == expected
+    assert read_inventory(seen.root, "hdd", SilentProgress()).uncollectable == ()
 
 
 def test_a_commit_before_the_project_has_nothing(tmp_path: Path) -> None:
