@@ -20,7 +20,7 @@ from scripts.migration.model import Location, Reference, ServerCopy, Status, Sto
 from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.store import ReadOnly
-from scripts.migration.stores import copy_workers, processes
+from scripts.migration.stores import processes
 from scripts.migration.stores.client import ClientSettings
 from scripts.migration.stores.copy_workers import CopyWorkers, Start
 from scripts.migration.stores.disk import DiskStore
@@ -184,7 +184,7 @@ def test_keys_stand_in_no_command_line_and_no_environment() -> None:
         (worker,) = workers.workers
         process = Path("/proc") / str(worker._started.pid)
         told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        assert copy_workers._MODULE.encode() in told
+        assert CopyWorkers.module.encode() in told
         assert b"well kept" not in told
 
 

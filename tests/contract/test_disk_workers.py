@@ -171,7 +171,7 @@ def test_a_process_that_cannot_begin_is_told(
     opened: list[DiskWorkers],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(disk_workers, "_MODULE", "this")  # it ends without a look at its line
+    monkeypatch.setattr(DiskWorkers, "module", "this")  # it ends without a look at its line
     with pytest.raises(ToolError, match="has ended with exit code 0"):
         migrate(*places)
     assert left_over(places[1]) == []

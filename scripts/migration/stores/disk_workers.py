@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scripts.migration.transfer import Advance
     from scripts.migration.workers import Stop
 
-_MODULE = "scripts.migration.stores.disk_worker"
 _LOT_OBJECTS = 64
 """A thread waits for the disk once for so many."""
 
@@ -58,6 +57,7 @@ class DiskWorkers(Processes):
         know: Told what they have read back.
     """
 
+    module = "scripts.migration.stores.disk_worker"
     lot_objects: int | None = _LOT_OBJECTS
     is_spread = False
 
@@ -70,7 +70,7 @@ class DiskWorkers(Processes):
         know: Callable[[Records], None],
     ) -> None:
         self.jobs = jobs
-        super().__init__(_MODULE, start, count, jobs)
+        super().__init__(start, count, jobs)
         self._advance = advance
         self._know = know
 
