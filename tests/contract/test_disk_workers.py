@@ -7,13 +7,14 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.errors import StoreError, ToolError
-from scripts.migration import apply, copy_objects, verify
+from scripts.migration import copy_objects, verify
 from scripts.migration.block_copy import Task
 from scripts.migration.inventory import Inventory
 from scripts.migration.model import Evidence, Reference, Status, StoredObject
@@ -21,11 +22,12 @@ from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.pace import Bandwidth, paced
 from scripts.migration.store import ReadOnly
-from scripts.migration.stores import disk_workers, processes
+from scripts.migration.stores import disk_workers
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.disk_workers import DiskWorkers
 from scripts.migration.stores.incoming import INCOMING
 from scripts.migration.table import Position
+from scripts.migration.tuning import PRODUCTION, Tuning
 from scripts.migration.workers import Stop, Stopped
 from scripts.progress import SilentProgress
 from tests.contract.store_worlds import content_of, named
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 SILENT = SilentProgress()
 COUNT = 300
 ENDS_WITHIN_S = 20
+IN_PROCESSES = Tuning(processes_from_objects=1, processes=3, lot_objects=50)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def places(tmp_path: Path) -> tuple[DiskStore, DiskStore]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkers]:
-    """Have processes copy however few objects there are; what is opened stands in the list."""
+    """What is opened stands in the list."""
     found: list[DiskWorkers] = []
 
     class Noted(DiskWorkers):
@@ -60,10 +63,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkers]:
             super().__init__(*arguments)
             found.append(self)
 
-    monkeypatch.setattr(apply, "PROCESSES_FROM", 1)
     monkeypatch.setattr(disk_workers, "DiskWorkers", Noted)
-    monkeypatch.setattr(disk_workers, "_LOT_OBJECTS", 50)
-    monkeypatch.setattr(processes, "count_of", lambda jobs: min(jobs, 3))
     return found
 
 
@@ -71,8 +71,13 @@ def items_of(store: DiskStore) -> list[StoredObject]:
     return sorted(item._replace(checksum=None) for item in store.list_objects())
 
 
-def migrate(source: DiskStore, target: DiskStore, bandwidth: Bandwidth | None = None) -> Report:
-    stores = Stores(Path(), ReadOnly(source), target)
+def migrate(
+    source: DiskStore,
+    target: DiskStore,
+    bandwidth: Bandwidth | None = None,
+    tuning: Tuning = IN_PROCESSES,
+) -> Report:
+    stores = Stores(Path(), ReadOnly(source), target, tuning=tuning)
     if bandwidth is not None:
         stores = paced(stores, bandwidth)
     needed = {StoredObject(item.oid): (Reference("p", "main"),) for item in items_of(source)}
@@ -135,12 +140,10 @@ def test_a_limit_is_kept_by_threads(
 
 
 def test_few_objects_are_not_worth_a_process(
-    places: tuple[DiskStore, DiskStore],
-    opened: list[DiskWorkers],
-    monkeypatch: pytest.MonkeyPatch,
+    places: tuple[DiskStore, DiskStore], opened: list[DiskWorkers]
 ) -> None:
-    monkeypatch.setattr(apply, "PROCESSES_FROM", COUNT + 1)
-    assert migrate(*places).complete
+    tuning = replace(IN_PROCESSES, processes_from_objects=COUNT + 1)
+    assert migrate(*places, tuning=tuning).complete
     assert opened == []
 
 
@@ -186,7 +189,7 @@ def test_processes_that_nobody_needs_any_more_take_away_what_they_have_begun(
     source.publish(named(content), [content])
     tasks = [Task(Position(0, 0), named(content), "", replace=False)] * 50
     stop = Stop()
-    workers = target.processes(source, lambda _: stop.set(), 2)
+    workers = target.processes(source, lambda _: stop.set(), 2, IN_PROCESSES)
     assert isinstance(workers, DiskWorkers)
     assert opened == [workers]
     with pytest.raises(Stopped), workers:
@@ -203,7 +206,7 @@ def test_a_disk_that_cannot_be_written_is_told_as_threads_would(
     Path(target.place).mkdir()
     (Path(target.place) / "files").write_text("no directory")
     tasks = [Task(Position(0, 0), item, "", replace=False)]
-    workers = target.processes(source, lambda _: None, 2)
+    workers = target.processes(source, lambda _: None, 2, IN_PROCESSES)
     assert isinstance(workers, DiskWorkers)
     assert opened == [workers]
     with pytest.raises(StoreError, match=r"ssd: .*files.*File exists"), workers:
@@ -218,4 +221,4 @@ def test_one_processor_copies_in_threads(
 ) -> None:
     source, target = places
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert target.processes(source, lambda _: None, 32) is None
+    assert target.processes(source, lambda _: None, 32, PRODUCTION) is None

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from scripts.migration.stores.disk_workers import DiskWorkers
     from scripts.migration.stores.read_backs import Records
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
 
 _OBJECT_MODE = 0o444
 """As DVC leaves objects in a remote; DVC also skips hashing objects of this mode."""
@@ -104,7 +105,7 @@ class DiskStore:
                         if _SHARD.fullmatch(name):
                             yield from self._list_directory(layout, name)
 
-    def list_few(self) -> None:
+    def list_few(self, looked_for: int) -> None:
         """Return nothing: a disk is read directory by directory."""
 
     def layouts(self) -> frozenset[Layout]:
@@ -320,7 +321,9 @@ class DiskStore:
             make_directory(self._root)
             self._is_made = True
 
-    def processes(self, source: Source, advance: Advance, jobs: int) -> DiskWorkers | None:
+    def processes(
+        self, source: Source, advance: Advance, jobs: int, tuning: Tuning
+    ) -> DiskWorkers | None:
         """Return a process for each processor, if the source is on this machine as well."""
         from scripts.migration.stores.disk_workers import (  # noqa: PLC0415  for large copies only
             DiskWorkers,
@@ -329,11 +332,11 @@ class DiskStore:
         from scripts.migration.stores.processes import count_of  # noqa: PLC0415  as above
 
         origin = source.location
-        if origin is None or origin.server != THIS_MACHINE or count_of(jobs) < 2:
+        if origin is None or origin.server != THIS_MACHINE or count_of(jobs, tuning) < 2:
             return None
         there, here = Path(origin.bucket).absolute(), self._root.absolute()
         start = Start(source.name, str(there), self.name, str(here))
-        return DiskWorkers(start, count_of(jobs), jobs, advance, self._read_backs.add)
+        return DiskWorkers(start, jobs, advance, self._read_backs.add, tuning)
 
     def take_read_backs(self) -> Records:
         """Return what was read back since this was last asked; it is no longer known here."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
+    from scripts.migration.tuning import Tuning
+
 _ROOT = Path(__file__).resolve().parents[3]
 _MOST = 8
 LOOK_EVERY_S = 0.2
@@ -33,8 +35,10 @@ LEAVES_WITHIN_S = 0.8
 _GONE_WITHIN_S = 1.2
 
 
-def count_of(jobs: int) -> int:
+def count_of(jobs: int, tuning: Tuning) -> int:
     """Return how many processes are worth while, at most; of one, the caller's own is as good."""
+    if tuning.processes is not None:
+        return min(tuning.processes, jobs)
     if not hasattr(os, "sched_getaffinity"):  # not Linux: threads do it there
         return 1
     return min(len(os.sched_getaffinity(0)), jobs, _MOST)
