@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from scripts.migration.workers import Stop
     from scripts.progress import Progress
 
-PROCESSES_FROM = 2000
-"""From so many objects on, what copies them may be processes: starting them takes 0.15 s."""
 Part = tuple[int, list[int]]
 """Objects of a block: its number, and rows."""
 Lot = list[Part]
@@ -80,8 +78,8 @@ def copy_objects(
 def _copying(plan: Plan, stores: Stores, advance: Advance, jobs: int) -> Iterator[Copier]:
     """Open what copies: processes where the target has some and they are worth their start."""
     processes = None
-    if plan.counts["to_copy"] >= PROCESSES_FROM and not stores.healers:
-        processes = stores.target.processes(stores.source, advance, jobs)
+    if plan.counts["to_copy"] >= stores.tuning.processes_from_objects and not stores.healers:
+        processes = stores.target.processes(stores.source, advance, jobs, stores.tuning)
     if processes is None:
         yield BlockCopier(sources_by_place(stores), stores.target, advance, jobs)
     else:

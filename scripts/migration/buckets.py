@@ -18,6 +18,7 @@ from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
 from scripts.migration.stores.streamed import Streamed
 from scripts.migration.stores.uploads import Uploads
+from scripts.migration.tuning import PRODUCTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig
 
     from scripts.migration.stores.multipart import KnownEtags
+    from scripts.migration.tuning import Tuning
 
 _CA_KEYS = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _REGION_KEYS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -40,6 +42,8 @@ def open_bucket(
     config: Mapping[str, Any],
     environ: Mapping[str, str],
     known: KnownEtags | None = None,
+    *,
+    tuning: Tuning = PRODUCTION,
 ) -> S3Store:
     """Open the remote ``name`` at ``url``; nothing is read or written yet.
 
@@ -49,6 +53,7 @@ def open_bucket(
         config: DVC's settings of the remote.
         environ: The environment, what Slipway's settings hand over before it.
         known: What ETags of objects in parts tell.
+        tuning: How much a listing tells at once, and what is too large to go whole.
 
     Raises:
         SettingsError: Its profile is unknown.
@@ -107,7 +112,9 @@ def open_bucket(
     )
     location = Location(str(options.get("endpoint", "AWS")), bucket, prefix)
     if credentials is None:
-        return S3Store(name, url.rstrip("/"), open_client(), location=location, known=known)
+        return S3Store(
+            name, url.rstrip("/"), open_client(), location=location, known=known, tuning=tuning
+        )
     keys = functools.partial(keys_of, credentials)
     connect = Connection(settings, keys)
     connect_streaming = Connection(settings._replace(streams=True), keys)
@@ -127,6 +134,7 @@ def open_bucket(
         conditions=Conditions(bucket, prefix, connect, encryption),
         with_checksums=open_client(checksum_algorithm="SHA256"),
         streamed=Streamed(name, bucket, prefix, connect_streaming, encryption),
+        tuning=tuning,
     )
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-_PATIENCE_S = 300.0
-"""In a partial clone git fetches what it lacks, and may first ask a person for a passphrase."""
 _TREES_KEPT = 256
 """Most directories are the same in one commit as in the next."""
 _LFS_POINTER = b"version https://"
@@ -45,7 +43,13 @@ class CommitFiles:
 
     Args:
         root: Where git finds the repository.
+
+    Attributes:
+        patience_s: How many seconds git may be silent: in a partial clone it fetches what it lacks,
+            and may first ask a person for a passphrase.
     """
+
+    patience_s = 300.0
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -75,7 +79,7 @@ class CommitFiles:
         try:
             if self._git is None:
                 self._git = Conversation(
-                    ["git", "cat-file", "--batch"], cwd=self._root, patience_s=_PATIENCE_S,
+                    ["git", "cat-file", "--batch"], cwd=self._root, patience_s=self.patience_s,
                     hint="Does the disk answer, and the server, if this is a partial clone? "
                     "`git fsck` reads everything.",
                 )  # fmt: skip

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from scripts.migration.model import Layout, StoredObject
     from scripts.migration.store import Source
 
-FEW = 1000
-"""Whoever looks for more than a page of a listing holds need not ask whether one page is all."""
-
 
 class Shards:
     """A store's objects by shard: of a small one, all by one request, which is made at once.
@@ -32,7 +29,7 @@ class Shards:
     def __init__(self, store: Source, looked_for: int) -> None:
         self._store = store
         self._listed: dict[int, list[StoredObject]] | None = None
-        few = retrying(store.list_few, Stop()) if looked_for <= FEW else None
+        few = retrying(lambda: store.list_few(looked_for), Stop())
         if few is None:
             self._layouts = retrying(store.layouts, Stop())
             return

@@ -13,6 +13,7 @@ from scripts.migration.project import read_config, remote_config
 from scripts.migration.store import ReadOnly, Source, Store
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.multipart import KnownEtags
+from scripts.migration.tuning import PRODUCTION, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,17 +25,24 @@ _KNOWN_ETAGS = ".dvc/tmp/slipway/etags"
 class Stores:
     """The project at ``root`` and its two remotes; the source cannot be written through this.
 
-    In ``healers`` is looked, in their order, for what the source lacks.
+    In ``healers`` is looked, in their order, for what the source lacks. ``tuning`` is for what
+    copies between them.
     """
 
     root: Path
     source: Source
     target: Store
     healers: tuple[Source, ...] = ()
+    tuning: Tuning = PRODUCTION
 
 
 def open_stores(
-    root: Path, source: str, target: str, passed: Mapping[str, str] | None = None
+    root: Path,
+    source: str,
+    target: str,
+    passed: Mapping[str, str] | None = None,
+    *,
+    tuning: Tuning = PRODUCTION,
 ) -> Stores:
     """Open two DVC remotes of the project at ``root``; nothing is read or written yet.
 
@@ -43,6 +51,7 @@ def open_stores(
         source: The remote to read from, by its name in DVC's configuration.
         target: The remote to fill.
         passed: ``AWS_...`` variables of Slipway's settings; they go before the environment.
+        tuning: How much is much; for tests.
 
     Raises:
         SettingsError: There is no such project or remote, the remotes are the same, one lies in
@@ -58,10 +67,9 @@ def open_stores(
     config = read_config(root)
     configs = [remote_config(config, name) for name in (source, target)]
     refuse_overlap((source, target), (configs[0], configs[1]), endpoint_of({}, environ))
-    read_from = _open(root, source.lower(), configs[0], environ, may_be_new=False)
-    return Stores(
-        root, ReadOnly(read_from), _open(root, target.lower(), configs[1], environ, may_be_new=True)
-    )
+    read_from = _open(root, source.lower(), configs[0], environ, may_be_new=False, tuning=tuning)
+    fill = _open(root, target.lower(), configs[1], environ, may_be_new=True, tuning=tuning)
+    return Stores(root, ReadOnly(read_from), fill, tuning=tuning)
 
 
 def open_remote(root: Path, name: str, passed: Mapping[str, str] | None = None) -> Source:
@@ -100,6 +108,7 @@ def _open(
     environ: Mapping[str, str],
     *,
     may_be_new: bool,
+    tuning: Tuning = PRODUCTION,
 ) -> Store:
     url = str(config["url"])
     scheme = url.split("://", 1)[0] if "://" in url else "directory"
@@ -115,7 +124,8 @@ def _open(
     if scheme == "s3":
         from scripts.migration.buckets import open_bucket  # noqa: PLC0415  loads obstore
 
-        return open_bucket(name, url, config, environ, KnownEtags(root / _KNOWN_ETAGS))
+        known = KnownEtags(root / _KNOWN_ETAGS)
+        return open_bucket(name, url, config, environ, known, tuning=tuning)
     from scripts.migration.filesystems import open_filesystem  # noqa: PLC0415
 
     return open_filesystem(name, url, config, may_be_new=may_be_new)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scripts.migration.run_entry import RunEntry
     from scripts.migration.store import Source, Store
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
 
 _LIMIT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?(?:/s)?", re.IGNORECASE)
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -189,10 +190,10 @@ class PacedSource:
         with self._gate.watching():
             yield from self._source.list_objects()
 
-    def list_few(self) -> list[StoredObject] | None:
+    def list_few(self, looked_for: int) -> list[StoredObject] | None:
         """Return every object if one request tells them."""
         with self._gate.watching():
-            return self._source.list_few()
+            return self._source.list_few(looked_for)
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
@@ -260,10 +261,10 @@ class PacedStore(PacedSource):
             return self._store.copy_from(origin, item, replace=replace)
 
     def processes(
-        self, source: Source, advance: Advance, jobs: int
+        self, source: Source, advance: Advance, jobs: int, tuning: Tuning
     ) -> AbstractContextManager[Copier] | None:
         """Open processes that copy from ``source``, which tells where it is without a limit."""
-        return self._store.processes(source, advance, jobs)
+        return self._store.processes(source, advance, jobs, tuning)
 
     def cautions(self) -> tuple[str, ...]:
         """Return what a person should know of the place."""

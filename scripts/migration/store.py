@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scripts.migration.model import Evidence, Layout, Location, ServerCopy, StoredObject
     from scripts.migration.run_entry import RunEntry
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
 
 CHUNK_BYTES = 4 << 20
 """The most that a store hands out or takes in one piece, in bytes."""
@@ -61,10 +62,14 @@ class Source(Protocol):
             StoreError: The bucket or directory is not there; the message names it.
         """
 
-    def list_few(self) -> list[StoredObject] | None:
+    def list_few(self, looked_for: int) -> list[StoredObject] | None:
         """Return all that :meth:`list_objects` yields if one request tells it, or ``None``.
 
         ``None`` also if the store is asked otherwise than by requests.
+
+        Args:
+            looked_for: For how many objects it will be looked: for more than one request tells,
+                none is made.
 
         Raises:
             StoreError: As :meth:`list_objects`.
@@ -164,7 +169,7 @@ class Store(Source, Protocol):
         """
 
     def processes(
-        self, source: Source, advance: Advance, jobs: int
+        self, source: Source, advance: Advance, jobs: int, tuning: Tuning
     ) -> AbstractContextManager[Copier] | None:
         """Open processes that copy objects from ``source`` to here, or return ``None``.
 
@@ -175,6 +180,7 @@ class Store(Source, Protocol):
             source: The store to read from.
             advance: Told the bytes that they have copied.
             jobs: How many objects may be in flight at once.
+            tuning: How many processes, and what each is asked for.
         """
 
     def cautions(self) -> tuple[str, ...]:
@@ -244,9 +250,9 @@ class ReadOnly:
         """Yield every object; see :meth:`Source.list_objects`."""
         return self._list_objects()
 
-    def list_few(self) -> list[StoredObject] | None:
+    def list_few(self, looked_for: int) -> list[StoredObject] | None:
         """Return every object if one request tells them; see :meth:`Source.list_few`."""
-        return self._list_few()
+        return self._list_few(looked_for)
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there; see :meth:`Source.layouts`."""

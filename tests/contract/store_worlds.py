@@ -18,6 +18,7 @@ from scripts.migration.stores.s3 import S3Store
 from scripts.migration.stores.server_copy import ServerCopies
 from scripts.migration.stores.streamed import Streamed
 from scripts.migration.stores.uploads import Uploads
+from scripts.migration.tuning import PRODUCTION
 from tests.contract import s3_server
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from scripts.migration.store import Store
     from scripts.migration.stores.multipart import KnownEtags
+    from scripts.migration.tuning import Tuning
 
 
 class World(Protocol):
@@ -111,7 +113,7 @@ class S3World:
         self.client = client
         self.store = self.again()
 
-    def again(self, known: KnownEtags | None = None) -> Store:
+    def again(self, known: KnownEtags | None = None, tuning: Tuning = PRODUCTION) -> Store:
         """The same place, as another run sees it."""
         uploads = Uploads(self.bucket, self.prefix, s3_server.client)
         conditions = Conditions(self.bucket, self.prefix, s3_server.client)
@@ -128,6 +130,7 @@ class S3World:
             known=known,
             conditions=conditions,
             streamed=streamed if self.streams else None,
+            tuning=tuning,
         )
 
     def plant(self, key: str, content: bytes) -> None:

@@ -17,7 +17,7 @@ from scripts.gc import open_site, plan_gc
 from scripts.migration import commit_files, copy_objects, open_stores, plan_migration, verify
 from scripts.migration.commit_files import CommitFiles, Unread
 from scripts.migration.inventory import Inventory, read_inventory
-from scripts.process import run
+from scripts.process import Conversation, run
 from scripts.progress import SilentProgress
 from tests.contract.dvc_projects import (
     WHO,
@@ -240,7 +240,7 @@ def test_a_git_that_does_not_answer_ends_the_run_and_is_named(
     silent.write_text(f'#!/bin/sh\n[ "$1" = cat-file ] && exec sleep 600\nexec {real} "$@"\n')
     silent.chmod(0o755)
     monkeypatch.setenv("PATH", f"{silent.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(commit_files, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(CommitFiles, "patience_s", 0.2)
     with pytest.raises(NoAnswer, match="git cat-file") as caught:
         inventory(project)
     assert str(project.root) in caught.value.message
@@ -255,7 +255,7 @@ def test_a_silence_that_dvc_swallowed_is_told_all_the_same(
 ) -> None:
     with CommitFiles(project.root) as files:
         files.read(project.git("rev-parse", "HEAD"))
-        monkeypatch.setattr(commit_files.Conversation, "ask", lambda *_: None)
+        monkeypatch.setattr(Conversation, "ask", lambda *_: None)
         files._git._patience_s = 0.1  # type: ignore[union-attr]
         with pytest.raises(NoAnswer):
             files.read("0" * 40)

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 
 from scripts.errors import StoreUnavailable, ToolError
-from scripts.migration import apply, copy_objects, verify
+from scripts.migration import copy_objects, verify
 from scripts.migration.buckets import open_bucket
 from scripts.migration.inventory import Inventory
 from scripts.migration.model import Location, Reference, ServerCopy, Status, StoredObject
 from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.store import ReadOnly
-from scripts.migration.stores import copy_workers, processes
 from scripts.migration.stores.client import ClientSettings
 from scripts.migration.stores.copy_workers import CopyWorkers, Start
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.s3 import S3Store
+from scripts.migration.tuning import PRODUCTION, Tuning
 from scripts.migration.workers import Stop, Stopped, in_threads
 from scripts.progress import SilentProgress
 from tests.contract import s3_server
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 SILENT = SilentProgress()
 COUNT = 60
 ENDS_WITHIN_S = 20
+IN_PROCESSES = Tuning(processes_from_objects=1, processes=3)
 HERE = "127.0.0.1"
 
 
@@ -59,7 +60,7 @@ def worlds(buckets: tuple[str, str]) -> tuple[S3World, S3World]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[CopyWorkers]:
-    """Have processes ask however few objects there are; what is opened stands in the list."""
+    """What is opened stands in the list."""
     found: list[CopyWorkers] = []
     enter = CopyWorkers.__enter__
 
@@ -67,8 +68,6 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[CopyWorkers]:
         found.append(self)
         return enter(self)
 
-    monkeypatch.setattr(apply, "PROCESSES_FROM", 1)
-    monkeypatch.setattr(processes, "count_of", lambda jobs: min(jobs, 3))
     monkeypatch.setattr(CopyWorkers, "__enter__", entered)
     return found
 
@@ -86,7 +85,7 @@ def store_of(world: S3World) -> S3Store:
 
 def migrate(here: S3World, there: S3World) -> Report:
     source = store_of(here)
-    stores = Stores(Path(), ReadOnly(source), store_of(there))
+    stores = Stores(Path(), ReadOnly(source), store_of(there), tuning=IN_PROCESSES)
     needed = {StoredObject(item.oid): (Reference("p", "main"),) for item in source.list_objects()}
     plan = plan_objects(stores, Inventory(needed), 0.0, jobs=6, progress=SILENT)
     return verify(plan, copy_objects(plan, stores, jobs=6), stores)
@@ -162,13 +161,13 @@ def test_one_processor_or_two_servers_need_no_process(
 ) -> None:
     here, there = map(store_of, worlds)
     disk = DiskStore("hdd", tmp_path)
-    assert there.processes(disk, lambda _: None, 32) is None
+    assert there.processes(disk, lambda _: None, 32, PRODUCTION) is None
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert there.processes(here, lambda _: None, 32) is None
+    assert there.processes(here, lambda _: None, 32, PRODUCTION) is None
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    assert there.processes(here, lambda _: None, 32) is not None
+    assert there.processes(here, lambda _: None, 32, PRODUCTION) is not None
     monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
-    assert there.processes(here, lambda _: None, 32) is None
+    assert there.processes(here, lambda _: None, 32, PRODUCTION) is None
 
 
 def test_a_server_that_does_not_answer_is_told_as_it_would_be_here() -> None:
@@ -184,7 +183,7 @@ def test_keys_stand_in_no_command_line_and_no_environment() -> None:
         (worker,) = workers.workers
         process = Path("/proc") / str(worker._started.pid)
         told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        assert copy_workers._MODULE.encode() in told
+        assert CopyWorkers.module.encode() in told
         assert b"well kept" not in told
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.errors import StoreError, ToolError
-from scripts.migration import apply, copy_objects, verify
+from scripts.migration import copy_objects, verify
 from scripts.migration.block_copy import Task
 from scripts.migration.inventory import Inventory
 from scripts.migration.model import Evidence, Reference, Status, StoredObject
@@ -22,13 +23,14 @@ from scripts.migration.observe import plan_objects
 from scripts.migration.opening import Stores
 from scripts.migration.pace import Bandwidth, paced
 from scripts.migration.store import ReadOnly
-from scripts.migration.stores import disk, disk_workers, processes
+from scripts.migration.stores import disk_workers
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.disk_worker import _Copying
 from scripts.migration.stores.disk_workers import DiskWorkers, Start
 from scripts.migration.stores.incoming import INCOMING
 from scripts.migration.stores.read_backs import ReadBacks
 from scripts.migration.table import Position
+from scripts.migration.tuning import PRODUCTION, Tuning
 from scripts.migration.workers import Stop, Stopped
 from scripts.progress import SilentProgress
 from tests.contract.store_worlds import content_of, named
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 SILENT = SilentProgress()
 COUNT = 300
 ENDS_WITHIN_S = 20
+IN_PROCESSES = Tuning(processes_from_objects=1, processes=3, lot_objects=50)
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def places(tmp_path: Path) -> tuple[DiskStore, DiskStore]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkers]:
-    """Have processes copy however few objects there are; what is opened stands in the list."""
+    """What is opened stands in the list."""
     found: list[DiskWorkers] = []
 
     class Noted(DiskWorkers):
@@ -64,10 +67,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[DiskWorkers]:
             super().__init__(*arguments, **options)
             found.append(self)
 
-    monkeypatch.setattr(apply, "PROCESSES_FROM", 1)
     monkeypatch.setattr(disk_workers, "DiskWorkers", Noted)
-    monkeypatch.setattr(disk_workers, "_LOT_OBJECTS", 50)
-    monkeypatch.setattr(processes, "count_of", lambda jobs: min(jobs, 3))
     return found
 
 
@@ -75,8 +75,13 @@ def items_of(store: DiskStore) -> list[StoredObject]:
     return sorted(item._replace(checksum=None) for item in store.list_objects())
 
 
-def migrate(source: DiskStore, target: DiskStore, bandwidth: Bandwidth | None = None) -> Report:
-    stores = Stores(Path(), ReadOnly(source), target)
+def migrate(
+    source: DiskStore,
+    target: DiskStore,
+    bandwidth: Bandwidth | None = None,
+    tuning: Tuning = IN_PROCESSES,
+) -> Report:
+    stores = Stores(Path(), ReadOnly(source), target, tuning=tuning)
     if bandwidth is not None:
         stores = paced(stores, bandwidth)
     needed = {StoredObject(item.oid): (Reference("p", "main"),) for item in items_of(source)}
@@ -139,12 +144,10 @@ def test_a_limit_is_kept_by_threads(
 
 
 def test_few_objects_are_not_worth_a_process(
-    places: tuple[DiskStore, DiskStore],
-    opened: list[DiskWorkers],
-    monkeypatch: pytest.MonkeyPatch,
+    places: tuple[DiskStore, DiskStore], opened: list[DiskWorkers]
 ) -> None:
-    monkeypatch.setattr(apply, "PROCESSES_FROM", COUNT + 1)
-    assert migrate(*places).complete
+    tuning = replace(IN_PROCESSES, processes_from_objects=COUNT + 1)
+    assert migrate(*places, tuning=tuning).complete
     assert opened == []
 
 
@@ -176,7 +179,7 @@ def test_a_process_that_cannot_begin_is_told(
     opened: list[DiskWorkers],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(disk_workers, "_MODULE", "this")  # it ends without a look at its line
+    monkeypatch.setattr(DiskWorkers, "module", "this")  # it ends without a look at its line
     with pytest.raises(ToolError, match="has ended with exit code 0"):
         migrate(*places)
     assert left_over(places[1]) == []
@@ -191,7 +194,7 @@ def test_processes_that_nobody_needs_any_more_take_away_what_they_have_begun(
     source.publish(named(content), [content])
     tasks = [Task(Position(0, 0), named(content), "", replace=False)] * 50
     stop = Stop()
-    workers = target.processes(source, lambda _: stop.set(), 2)
+    workers = target.processes(source, lambda _: stop.set(), 2, IN_PROCESSES)
     assert isinstance(workers, DiskWorkers)
     assert opened == [workers]
     with pytest.raises(Stopped), workers:
@@ -216,7 +219,7 @@ def test_what_a_process_had_begun_that_had_to_be_killed_is_taken_away_too(
         assert left_over(target) != []
         stop.set()
 
-    workers = target.processes(source, stop_all, 2)
+    workers = target.processes(source, stop_all, 2, IN_PROCESSES)
     assert isinstance(workers, DiskWorkers)
     with pytest.raises(Stopped), workers:
         workers.copy(tasks, stop, lambda *_: None)
@@ -229,13 +232,21 @@ def test_what_is_read_back_for_one_line_is_told_on_this_line(
 ) -> None:
     source, target = places
     first, second, third = items_of(source)[:3]
-    monkeypatch.setattr(disk, "_MOST_BYTES_IN_BATCH", 1)  # each is shown at once
+    made: list[DiskStore] = []
+    make = DiskStore.for_another_thread
+
+    def make_and_keep(store: DiskStore) -> DiskStore:
+        made.append(make(store))
+        return made[-1]
+
+    monkeypatch.setattr(DiskStore, "for_another_thread", make_and_keep)
     copying = _Copying(Start(source.name, source.place, target.name, target.place))
     (here, there), (other_here, other_there) = Pipe(), Pipe()
 
     def tasks() -> Iterator[Task]:
         yield task(first)
-        yield task(second)  # the first is shown by now, and the other line asks and is answered
+        yield task(second)
+        made[0]._end_batch()  # both are shown by now; the other line asks, and is answered
         other = threading.Thread(target=copying.answering(other_there), args=([task(third)],))
         other.start()
         other.join()
@@ -265,7 +276,7 @@ def test_a_disk_that_cannot_be_written_is_told_as_threads_would(
     Path(target.place).mkdir()
     (Path(target.place) / "files").write_text("no directory")
     tasks = [Task(Position(0, 0), item, "", replace=False)]
-    workers = target.processes(source, lambda _: None, 2)
+    workers = target.processes(source, lambda _: None, 2, IN_PROCESSES)
     assert isinstance(workers, DiskWorkers)
     assert opened == [workers]
     with pytest.raises(StoreError, match=r"ssd: .*files.*File exists"), workers:
@@ -280,4 +291,4 @@ def test_one_processor_copies_in_threads(
 ) -> None:
     source, target = places
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert target.processes(source, lambda _: None, 32) is None
+    assert target.processes(source, lambda _: None, 32, PRODUCTION) is None

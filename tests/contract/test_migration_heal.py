@@ -180,8 +180,8 @@ class Untouched:
     def list_objects(self) -> Iterator[StoredObject]:
         raise AssertionError("it was listed")
 
-    def list_few(self) -> None:
-        raise AssertionError("it was listed")
+    def list_few(self, looked_for: int) -> None:
+        raise AssertionError(f"it was listed for {looked_for} objects")
 
     def layouts(self) -> frozenset[Layout]:
         raise AssertionError("it was listed")

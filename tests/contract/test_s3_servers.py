@@ -14,11 +14,11 @@ from scripts.errors import ObjectMissing, StoreError, StoreUnavailable
 from scripts.migration.buckets import _is_sealed, open_bucket
 from scripts.migration.model import Evidence, Layout, ServerCopy, Status, StoredObject
 from scripts.migration.prove import list_store, prove_objects
-from scripts.migration.stores import streamed
 from scripts.migration.stores.client import ClientSettings, Connection, Keys
 from scripts.migration.stores.memory import MemoryStore
 from scripts.migration.stores.s3 import PART_BYTES, S3Store
 from scripts.migration.transfer import copy_object, copy_or_tell
+from scripts.migration.tuning import PRODUCTION, Tuning
 from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress
 from tests.contract.certificates import certificate
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 KEYS = {"access_key_id": "stub", "secret_access_key": "stub-secret"}
 LARGE = content_of(PART_BYTES + 5)
+IN_PARTS = Tuning(most_whole_bytes=0)
+"""What is large goes in parts, as what is larger by far does."""
 
 
 @pytest.fixture
@@ -42,10 +44,10 @@ def stub() -> Iterator[StubS3]:
         yield server
 
 
-def remote(stub: StubS3, path: str) -> S3Store:
+def remote(stub: StubS3, path: str, tuning: Tuning = PRODUCTION) -> S3Store:
     """A remote as DVC's configuration would give it."""
     config = {**KEYS, "url": f"s3://bucket/{path}", "endpointurl": stub.endpoint}
-    return open_bucket(path, config["url"], config, {})
+    return open_bucket(path, config["url"], config, {}, tuning=tuning)
 
 
 def listed(store: Store) -> StoredObject:
@@ -126,12 +128,6 @@ def test_what_is_wrong_with_a_certificate_is_told_and_not_tried_again(
             list(remote(stub, "to").list_objects())
         assert not isinstance(caught.value, StoreUnavailable)
         assert "remote modify --local to ssl_verify FILE" in caught.value.hint
-
-
-@pytest.fixture
-def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is large goes in parts, as what is larger by far does."""
-    monkeypatch.setattr(streamed, "MOST_BYTES", 0)
 
 
 def puts(stub: StubS3) -> list[Asked]:
@@ -236,11 +232,10 @@ def test_remotes_open_with_all_that_dvc_can_say_of_them() -> None:
     assert open_bucket("to", "s3://bucket/to", anonymous, {}).location
 
 
-@pytest.mark.usefixtures("in_parts")
 def test_an_object_in_parts_is_checked_by_the_server_before_it_is_visible(stub: StubS3) -> None:
     item = named(LARGE)
-    remote(stub, "from").publish(item, pieces(LARGE))
-    source, target = remote(stub, "from"), remote(stub, "to")
+    remote(stub, "from", IN_PARTS).publish(item, pieces(LARGE))
+    source, target = remote(stub, "from"), remote(stub, "to", IN_PARTS)
     seen = listed(source)
     assert (seen.checksum, "-" in stub.objects[f"from/{item.key}"].etag) == (None, True)
     stub.asked.clear()
@@ -251,11 +246,10 @@ def test_an_object_in_parts_is_checked_by_the_server_before_it_is_visible(stub: 
     assert sorted(stub.objects) == [f"from/{item.key}", f"to/{item.key}"]
 
 
-@pytest.mark.usefixtures("in_parts")
 def test_a_wrong_object_in_parts_is_never_visible_under_its_name(stub: StubS3) -> None:
     item = named(b"x" * len(LARGE))
-    remote(stub, "from").publish(item, pieces(LARGE))
-    source, target = remote(stub, "from"), remote(stub, "to")
+    remote(stub, "from", IN_PARTS).publish(item, pieces(LARGE))
+    source, target = remote(stub, "from"), remote(stub, "to", IN_PARTS)
     result, _ = copy_or_tell(
         listed(source), source, target, stop=Stop(), advance=lambda _: None, replace=False
     )
@@ -447,17 +441,16 @@ def test_keys_that_may_write_objects_only_are_not_taken_for_refused(stub: StubS3
 
 
 @pytest.mark.parametrize(
-    ("content", "most_bytes"),
-    [(b"x", 0), (LARGE, streamed.MOST_BYTES), (LARGE, 0)],
+    ("content", "tuning"),
+    [(b"x", IN_PARTS), (LARGE, PRODUCTION), (LARGE, IN_PARTS)],
     ids=["small", "as it is read", "in parts"],
 )
 def test_with_kms_an_etag_proves_nothing_and_bytes_are_read_back(
-    stub: StubS3, monkeypatch: pytest.MonkeyPatch, content: bytes, most_bytes: int
+    stub: StubS3, content: bytes, tuning: Tuning
 ) -> None:
-    monkeypatch.setattr(streamed, "MOST_BYTES", most_bytes)
     stub.kms = True
     item = named(content)
-    store = remote(stub, "to")
+    store = remote(stub, "to", tuning)
     store.publish(item, pieces(content))
     listing = list_store(store, SilentProgress())
     (proof,) = prove_objects([item], store, listing, jobs=1, progress=SilentProgress()).values()

@@ -26,7 +26,6 @@ from scripts.migration.model import (
 from scripts.migration.prove import list_store, prove_objects
 from scripts.migration.run_entry import RunEntry, run_at
 from scripts.migration.store import CHUNK_BYTES, SMALL_BYTES, Store
-from scripts.migration.stores import s3
 from scripts.migration.stores.conditions import Conditions, Creates
 from scripts.migration.stores.disk import DiskStore
 from scripts.migration.stores.memory import MemoryStore
@@ -35,6 +34,7 @@ from scripts.migration.stores.s3 import PART_BYTES, S3Store
 from scripts.migration.stores.s3_errors import refusal_of
 from scripts.migration.stores.uploads import Uploads
 from scripts.migration.transfer import copy_object, copy_or_tell
+from scripts.migration.tuning import Tuning
 from scripts.migration.workers import Stop
 from scripts.progress import SilentProgress
 from tests.contract import s3_server, sftp_server
@@ -255,25 +255,26 @@ def test_a_layout_that_is_not_asked_for_is_not_listed(world: World) -> None:
 
 def test_few_objects_are_told_by_one_request_or_not_so(world: World) -> None:
     items = [named(b"x"), named(b"y", Layout.LEGACY), named(b"z", Layout.CURRENT, ".dir")]
-    assert world.store.list_few() in ([], None)
+    assert world.store.list_few(3) in ([], None)
     for item, content in zip(items, (b"x", b"y", b"z")):
         world.store.publish(item, [content])
     world.plant("readme.txt", b"no object")
-    few = world.store.list_few()
+    few = world.store.list_few(3)
     assert (few is None) == (not isinstance(world, S3World))
     if few is not None:
         assert sorted(few) == sorted(world.store.list_objects())
 
 
-def test_what_may_go_on_on_a_second_page_is_not_few(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(s3, "LISTING_PAGE", 3)
+@pytest.mark.needs("s3")
+def test_what_may_go_on_on_a_second_page_is_not_few(bucket: str) -> None:
+    world = S3World(bucket)
+    store = world.again(tuning=Tuning(page_objects=3))
     for content in (b"x", b"y"):
-        world.store.publish(named(content), [content])
-    assert not isinstance(world, S3World) or len(world.store.list_few() or ()) == 2
+        store.publish(named(content), [content])
+    assert len(store.list_few(3) or ()) == 2
+    assert store.list_few(4) is None
     world.plant("readme.txt", b"no object, and on the page")
-    assert world.store.list_few() is None
+    assert store.list_few(3) is None
 
 
 def test_what_is_not_there_says_so_however_it_is_listed(nowhere: Store) -> None:
@@ -281,7 +282,7 @@ def test_what_is_not_there_says_so_however_it_is_listed(nowhere: Store) -> None:
         lambda: list(nowhere.list_objects()), lambda: list(nowhere.list_shard(7)), nowhere.layouts
     ]  # fmt: skip
     if nowhere.location is not None and nowhere.location.server != THIS_MACHINE:
-        looks.append(nowhere.list_few)
+        looks.append(lambda: nowhere.list_few(1))
     for look in looks:
         with pytest.raises(StoreError, match="there is no"):
             look()

@@ -12,13 +12,12 @@ import resource
 import signal
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from scripts import migration
 from scripts.errors import SlipwayError
-from scripts.migration import apply, listing
-from scripts.migration.stores import disk_workers, streamed
+from scripts.migration.tuning import Tuning
 from scripts.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -67,6 +66,18 @@ class Wish:
     processes: bool = False
     lists_shards: bool = False
     in_parts: bool = False
+
+    @property
+    def tuning(self) -> Tuning:
+        """What makes a few small objects do what many or large ones would."""
+        tuning = Tuning()
+        if self.processes:  # several lots for each
+            tuning = replace(tuning, processes_from_objects=1, processes=2, lot_objects=5)
+        if self.lists_shards:
+            tuning = replace(tuning, page_objects=1)
+        if self.in_parts:
+            tuning = replace(tuning, most_whole_bytes=0)
+        return tuning
 
 
 @dataclass(frozen=True)
@@ -180,17 +191,10 @@ def migrate_here(wish: Wish) -> Ending | str:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wish.open_files, most))
     if wish.unprivileged:
         give_up_capabilities()
-    if wish.processes:
-        apply.PROCESSES_FROM = 1
-        disk_workers._LOT_OBJECTS = 5  # several for each process
-    if wish.lists_shards:
-        listing.FEW = -1
-    if wish.in_parts:
-        streamed.MOST_BYTES = 0
     progress = _Boundaries(wish)
     report: dict[str, Any] = {}
     try:
-        stores = migration.open_stores(wish.root, wish.source, wish.target)
+        stores = migration.open_stores(wish.root, wish.source, wish.target, tuning=wish.tuning)
         stores = migration.paced(stores, migration.read_bandwidth(""))
         plan = migration.plan_migration(stores, jobs=wish.jobs, progress=progress)
         outcomes = migration.copy_objects(plan, stores, jobs=wish.jobs, progress=progress)

@@ -29,14 +29,12 @@ def test_a_gpu_counts_only_if_the_engine_offers_it(info: dict[str, Any], gpu: Gp
     assert docker._gpu(info) is gpu
 
 
-def test_engines_that_list_no_devices_are_known_by_their_specifications(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(docker, "_CDI_DIRECTORIES", (str(tmp_path),))
+def test_engines_that_list_no_devices_are_known_by_their_specifications(tmp_path: Path) -> None:
+    looks_into = (str(tmp_path),)
     info = {"Runtimes": {"runc": {}}, "CDISpecDirs": [str(tmp_path), "/elsewhere"]}
-    assert docker._gpu(info) is Gpu.NONE
+    assert docker._gpu(info, looks_into) is Gpu.NONE
     (tmp_path / "nvidia.yaml").write_text('cdiVersion: "0.5.0"\nkind: nvidia.com/gpu\n')
-    assert docker._gpu(info) is Gpu.CDI
+    assert docker._gpu(info, looks_into) is Gpu.CDI
 
 
 def test_published_ports_are_read_from_the_engines_bindings() -> None:

@@ -249,7 +249,6 @@ class Busy(MemoryStore):
 
 
 def test_all_is_copied_to_a_store_that_takes_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "FIRST_DELAY_S", 0.0)
     monkeypatch.setattr(Stop, "sleep", lambda *_: threading.Event().wait(0.001))
     source = MemoryStore("hdd")
     items = [keep(source, str(number).encode()) for number in range(200)]

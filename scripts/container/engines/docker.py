@@ -232,7 +232,7 @@ def _compose_version() -> str:
     return answer.stdout.strip().lstrip("v") if answer.returncode == 0 else ""
 
 
-def _gpu(info: Mapping[str, Any]) -> Gpu:
+def _gpu(info: Mapping[str, Any], directories: Sequence[str] = _CDI_DIRECTORIES) -> Gpu:
     if "nvidia" in (info.get("Runtimes") or {}):
         return Gpu.RUNTIME
     discovered = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
@@ -240,7 +240,7 @@ def _gpu(info: Mapping[str, Any]) -> Gpu:
         return Gpu.CDI
     # Engines before 28.3 do not list devices; the specifications that they read do.
     for directory in info.get("CDISpecDirs") or ():
-        if directory in _CDI_DIRECTORIES and _names_nvidia(Path(directory)):
+        if directory in directories and _names_nvidia(Path(directory)):
             return Gpu.CDI
     return Gpu.NONE
 

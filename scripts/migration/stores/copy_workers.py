@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from scripts.migration.model import Location, StoredObject
     from scripts.migration.stores.client import ClientSettings
 
-_MODULE = "scripts.migration.stores.copy_worker"
 Answer = Union[ServerCopy, StoreError]
 
 
@@ -55,10 +54,12 @@ class CopyWorkers(Processes):
         jobs: From how many threads it will be called.
     """
 
+    module = "scripts.migration.stores.copy_worker"
+
     def __init__(
         self, start: Start, credentials: CredentialProvider, count: int, jobs: int
     ) -> None:
-        super().__init__(_MODULE, start, count, jobs)
+        super().__init__(start, count, jobs)
         self._credentials = credentials
 
     def copy(self, item: StoredObject, origin: Location, *, replace: bool) -> ServerCopy:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from scripts.migration.stores.disk_workers import DiskWorkers
     from scripts.migration.stores.read_backs import Records
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
 
 _OBJECT_MODE = 0o444
 """As DVC leaves objects in a remote; DVC also skips hashing objects of this mode."""
@@ -105,7 +106,7 @@ class DiskStore:
                         if _SHARD.fullmatch(name):
                             yield from self._list_directory(layout, name)
 
-    def list_few(self) -> None:
+    def list_few(self, looked_for: int) -> None:
         """Return nothing: a disk is read directory by directory."""
 
     def layouts(self) -> frozenset[Layout]:
@@ -321,7 +322,9 @@ class DiskStore:
             make_directory(self._root)
             self._is_made = True
 
-    def processes(self, source: Source, advance: Advance, jobs: int) -> DiskWorkers | None:
+    def processes(
+        self, source: Source, advance: Advance, jobs: int, tuning: Tuning
+    ) -> DiskWorkers | None:
         """Return a process for each processor, if the source is on this machine as well."""
         from scripts.migration.stores.disk_workers import (  # noqa: PLC0415  for large copies only
             DiskWorkers,
@@ -330,14 +333,12 @@ class DiskStore:
         from scripts.migration.stores.processes import count_of  # noqa: PLC0415  as above
 
         origin = source.location
-        if origin is None or origin.server != THIS_MACHINE or count_of(jobs) < 2:
+        if origin is None or origin.server != THIS_MACHINE or count_of(jobs, tuning) < 2:
             return None
         there, here = Path(origin.bucket).absolute(), self._root.absolute()
         start = Start(source.name, str(there), self.name, str(here))
         know = self._read_backs.add
-        return DiskWorkers(
-            start, count_of(jobs), jobs, advance=advance, know=know, clean=self.clean
-        )
+        return DiskWorkers(start, jobs, advance=advance, know=know, clean=self.clean, tuning=tuning)
 
     def for_another_thread(self) -> DiskStore:
         """Return this store once more, with read-backs of its own: what one thread does is told."""

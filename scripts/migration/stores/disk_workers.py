@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from scripts.errors import StoreError
-from scripts.migration.stores.processes import LOOK_EVERY_S, Processes
+from scripts.migration.stores.processes import LOOK_EVERY_S, Processes, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from scripts.migration.stores.read_backs import Records
     from scripts.migration.table import Position
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
     from scripts.migration.workers import Stop
-
-_MODULE = "scripts.migration.stores.disk_worker"
-_LOT_OBJECTS = 64
-"""A thread waits for the disk once for so many."""
 
 
 class Start(NamedTuple):
@@ -53,28 +50,29 @@ class DiskWorkers(Processes):
 
     Args:
         start: Between which directories.
-        count: How many processes.
         jobs: How many objects are in flight at once, in all of them together.
         advance: Told the bytes that they move.
         know: Told what they have read back.
         clean: Takes away what processes that are gone had begun.
+        tuning: How many processes, and how many objects should come in one call.
     """
 
-    lot_objects: int | None = _LOT_OBJECTS
+    module = "scripts.migration.stores.disk_worker"
     is_spread = False
 
     def __init__(
         self,
         start: Start,
-        count: int,
         jobs: int,
         *,
         advance: Advance,
         know: Callable[[Records], None],
         clean: Callable[[], object],
+        tuning: Tuning,
     ) -> None:
         self.jobs = jobs
-        super().__init__(_MODULE, start, count, jobs)
+        self.lot_objects: int | None = tuning.lot_objects
+        super().__init__(start, count_of(jobs, tuning), jobs)
         self._advance = advance
         self._know = know
         self._clean = clean

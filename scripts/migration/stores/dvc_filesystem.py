@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scripts.migration.model import Location
     from scripts.migration.store import Source
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
 
 RENAMING = frozenset({"ssh", "webdav", "webdavs", "hdfs", "webhdfs"})
 """The kinds whose files are written beside their place and renamed; they have directories."""
@@ -83,7 +84,7 @@ class FilesystemStore:
             if _SHARD.fullmatch(directory.rpartition("/")[2]):
                 yield from self._list_directory(directory)
 
-    def list_few(self) -> None:
+    def list_few(self, looked_for: int) -> None:
         """Return nothing: how many requests a listing takes is not told."""
 
     def layouts(self) -> frozenset[Layout]:
@@ -278,7 +279,7 @@ class FilesystemStore:
         """Copy nothing."""
         return ServerCopy.UNABLE
 
-    def processes(self, source: Source, advance: Advance, jobs: int) -> None:
+    def processes(self, source: Source, advance: Advance, jobs: int, tuning: Tuning) -> None:
         """Return nothing: threads wait for the server."""
 
     def cautions(self) -> tuple[str, ...]:

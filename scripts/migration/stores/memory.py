@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scripts.migration.model import Location
     from scripts.migration.store import Source
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
 
 
 class MemoryStore:
@@ -50,7 +51,7 @@ class MemoryStore:
                 checksum = hashlib.md5(content, usedforsecurity=False).hexdigest()
                 yield StoredObject(item.oid, item.layout, len(content), checksum)
 
-    def list_few(self) -> None:
+    def list_few(self, looked_for: int) -> None:
         """Return nothing: it takes no requests."""
 
     def layouts(self) -> frozenset[Layout]:
@@ -116,7 +117,7 @@ class MemoryStore:
         """Copy nothing: memory does nothing by itself."""
         return ServerCopy.UNABLE
 
-    def processes(self, source: Source, advance: Advance, jobs: int) -> None:
+    def processes(self, source: Source, advance: Advance, jobs: int, tuning: Tuning) -> None:
         """Return nothing: there is nothing to wait for."""
 
     def cautions(self) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
+    from scripts.migration.tuning import Tuning
+
 _ROOT = Path(__file__).resolve().parents[3]
 _MOST = 8
 LOOK_EVERY_S = 0.2
@@ -33,8 +35,10 @@ LEAVES_WITHIN_S = 0.8
 _GONE_WITHIN_S = 1.2
 
 
-def count_of(jobs: int) -> int:
+def count_of(jobs: int, tuning: Tuning) -> int:
     """Return how many processes are worth while, at most; of one, the caller's own is as good."""
+    if tuning.processes is not None:
+        return min(tuning.processes, jobs)
     if not hasattr(os, "sched_getaffinity"):  # not Linux: threads do it there
         return 1
     return min(len(os.sched_getaffinity(0)), jobs, _MOST)
@@ -44,21 +48,22 @@ class Processes:
     """Some processes of one kind; they begin and end with the block.
 
     Args:
-        module: What runs in them.
         beginning: What each is told first; it can be pickled.
         count: How many.
         jobs: How many lines in all, spread over them.
 
     Attributes:
+        module: What runs in them.
         workers: Those that run.
 
     Raises:
         ToolError: One cannot be run, or has ended at once.
     """
 
-    def __init__(self, module: str, beginning: object, count: int, jobs: int) -> None:
+    module: str
+
+    def __init__(self, beginning: object, count: int, jobs: int) -> None:
         self.workers: list[Worker] = []
-        self._module = module
         self._beginning = beginning
         self._lines_of = [jobs // count + (number < jobs % count) for number in range(count)]
         self._free: queue.SimpleQueue[tuple[Worker, Connection]] = queue.SimpleQueue()
@@ -68,7 +73,7 @@ class Processes:
         env = {"PYTHONPATH": os.pathsep.join(paths)}
         try:
             for lines in self._lines_of:
-                worker = Worker([sys.executable, "-m", self._module], lines=lines, env=env)
+                worker = Worker([sys.executable, "-m", self.module], lines=lines, env=env)
                 self.workers.append(worker)
                 with _told_if_it_ends(worker):
                     worker.lines[0].send(self._beginning)

@@ -34,6 +34,7 @@ from scripts.migration.stores.s3_errors import (
     translated,
 )
 from scripts.migration.stores.server_copy import INCOMING
+from scripts.migration.tuning import PRODUCTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,11 +52,10 @@ if TYPE_CHECKING:
     from scripts.migration.stores.streamed import Streamed
     from scripts.migration.stores.uploads import Uploads
     from scripts.migration.transfer import Advance
+    from scripts.migration.tuning import Tuning
 
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _PLAIN_ETAG = re.compile(r"[0-9a-f]{32}")
-LISTING_PAGE = 1000
-"""As many objects a server tells of at once, at most."""
 PART_BYTES = 8 << 20
 """An object of up to one part is held in memory and goes up whole: its ETag is its MD5."""
 _MOST_PARTS = 9_000
@@ -81,6 +81,7 @@ class S3Store:
         conditions: Whether it creates only what is new; ``None`` if that cannot be asked for.
         with_checksums: obstore's client again, which sends a checksum with each object.
         streamed: Puts whole what is large; ``None`` if all that is large is to go in parts.
+        tuning: How much a listing tells at once, and what is too large to go whole.
     """
 
     is_batched = False
@@ -100,6 +101,7 @@ class S3Store:
         conditions: Conditions | None = None,
         with_checksums: Bucket | None = None,
         streamed: Streamed | None = None,
+        tuning: Tuning = PRODUCTION,
     ) -> None:
         self.name = name
         self.place = place
@@ -111,6 +113,7 @@ class S3Store:
         self._conditions = conditions
         self._with_checksums = with_checksums
         self._streamed = streamed
+        self._tuning = tuning
         self._bucket = bucket
         self._uploads = uploads
         self._has_published = False
@@ -137,12 +140,14 @@ class S3Store:
         for prefix in filter(_SHARD.fullmatch, top):
             yield from self._list_below(prefix)
 
-    def list_few(self) -> list[StoredObject] | None:
+    def list_few(self, looked_for: int) -> list[StoredObject] | None:
         """Return every object if they fill no page of the bucket's listing."""
+        most = self._tuning.page_objects
+        if looked_for > most:
+            return None
         with translated(self.place, self.name):
-            pages = obstore.list(self._bucket, None, chunk_size=LISTING_PAGE)
-            page = next(pages, [])
-        return None if len(page) >= LISTING_PAGE else list(self._objects_of(page))
+            page = next(obstore.list(self._bucket, None, chunk_size=most), [])
+        return None if len(page) >= most else list(self._objects_of(page))
 
     def layouts(self) -> frozenset[Layout]:
         """Return the layouts that are there."""
@@ -180,7 +185,7 @@ class S3Store:
 
     def _list(self, prefix: str) -> Iterator[Any]:
         with translated(self.place, self.name):
-            for page in obstore.list(self._bucket, prefix, chunk_size=LISTING_PAGE):
+            for page in obstore.list(self._bucket, prefix, chunk_size=self._tuning.page_objects):
                 yield from page
 
     def read(self, item: StoredObject) -> Iterator[bytes]:
@@ -240,7 +245,8 @@ class S3Store:
         if is_small(item):
             return self._publish_whole(item, b"".join(chunks), replace=replace)
         size_bytes = item.size_bytes or 0
-        if self._streamed is not None and size_bytes > PART_BYTES and self._streamed.takes(item):
+        goes_whole = PART_BYTES < size_bytes <= self._tuning.most_whole_bytes
+        if goes_whole and self._streamed is not None and self._streamed.takes(item):
             with translated(self.place, self.name, item.key):
                 told = self._streamed.put(item, chunks, creates=self._creates and not replace)
             return Evidence.NONE if told is None else self._evidence(item, told, item.md5)
@@ -309,12 +315,12 @@ class S3Store:
         return self._copied_by.copy(item, origin, replace=replace)
 
     def processes(
-        self, source: Source, advance: Advance, jobs: int
+        self, source: Source, advance: Advance, jobs: int, tuning: Tuning
     ) -> AbstractContextManager[Copier] | None:
         """Return a process for each processor where the server copies; else threads wait for it."""
         from scripts.migration.stores.processes import count_of  # noqa: PLC0415  seldom needed
 
-        here, there, count = self.location, source.location, count_of(jobs)
+        here, there, count = self.location, source.location, count_of(jobs, tuning)
         if here is None or there is None or here.server != there.server or count < 2:
             return None
         if self._copy_in_processes is None:

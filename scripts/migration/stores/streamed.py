@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from scripts.migration.model import StoredObject
 
-MOST_BYTES = 200 << 20
-"""A larger one goes in parts, which are sent anew one by one and side by side: rclone's limit."""
 _AT_ONCE = 4
 """Each holds a few pieces in memory, and a connection alone may not fill the line."""
 _NOT_TAKEN = {"413", "501"}
@@ -59,8 +57,7 @@ class Streamed:
 
     def takes(self, item: StoredObject) -> bool:
         """Return whether ``item`` can go this way; not if its name may be that of other bytes."""
-        is_named_by_bytes = item.layout is Layout.CURRENT
-        return self._are_taken and is_named_by_bytes and 0 < (item.size_bytes or 0) <= MOST_BYTES
+        return self._are_taken and item.layout is Layout.CURRENT
 
     def put(self, item: StoredObject, chunks: Iterable[bytes], *, creates: bool) -> str | None:
         """Put ``item`` there, and return the ETag that the server gave.
