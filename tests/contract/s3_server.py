@@ -79,8 +79,9 @@ def keys(bucket: str, prefix: str = "") -> list[str]:
 
 
 def delete(bucket: str, keys: Sequence[str]) -> None:
-    for start in range(0, len(keys), 1000):
-        listed = [{"Key": key} for key in keys[start : start + 1000]]
+    # Swift deletes one after the other before it answers, and a client waits for 60 s.
+    for start in range(0, len(keys), 100):
+        listed = [{"Key": key} for key in keys[start : start + 100]]
         answer = client().delete_objects(Bucket=bucket, Delete={"Quiet": True, "Objects": listed})
         assert not answer.get("Errors"), answer
 

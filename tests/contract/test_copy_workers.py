@@ -180,6 +180,8 @@ def test_a_server_that_does_not_answer_is_told_as_it_would_be_here() -> None:
 
 def test_keys_stand_in_no_command_line_and_no_environment() -> None:
     with started(f"http://{HERE}:1") as workers:
+        with pytest.raises(StoreUnavailable):  # it runs for sure when it has answered
+            workers.copy(named(b"right"), Location(f"http://{HERE}:1", "a"), replace=True)
         (worker,) = workers.workers
         process = Path("/proc") / str(worker._started.pid)
         told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
