@@ -156,11 +156,14 @@ ENV VIRTUAL_ENV=/opt/environment \
     PATH=/opt/environment/bin:${PATH}
 
 
+# Nothing here knows where the workspace is, so that all clones share the image:
+# docs/decisions/one-image-for-one-content.md.
 FROM environment AS dev
 ARG USERNAME=dev
 ARG USER_UID=1000
 ARG USER_GID=1000
-ARG WORKSPACE=/workspace
+# What /workspace is: a directory to mount at, or a `link` to where the workspace is mounted.
+ARG WORKSPACE=directory
 RUN <<'END'
 # The user, with the host's uid and gid, so that files of the workspace belong to the same person on
 # both sides. Whoever has the uid in the base image gives way; whichever group has the gid is used.
@@ -191,25 +194,27 @@ else
         --home-dir "$home" --shell /bin/bash "${USERNAME}"
     chown "${USER_UID}:${USER_GID}" "$home"
 fi
-# The workspace stands at the path that it has on the host, with a link for habit. Directories on the
-# way to it must let the user through, even where the way leads through /root.
-mkdir -p "${WORKSPACE}"
-chown "${USER_UID}:${USER_GID}" "${WORKSPACE}"
-parent=$(dirname "${WORKSPACE}")
-while [ "$parent" != / ]; do
-    chmod a+x "$parent"
-    parent=$(dirname "$parent")
-done
-case "${WORKSPACE}/" in
-    /workspace/*) short=${WORKSPACE} ;;
-    *)
-        if [ -d /workspace ]; then rmdir /workspace; fi
-        ln -s "${WORKSPACE}" /workspace
-        short=/workspace ;;
-esac
-# What git and ssh know of the host stands in the workspace, where each `./inv up` writes it anew.
+# The way to a workspace may lead through a home directory of the base.
+find /home -maxdepth 1 -type d -exec chmod a+x /root {} +
+# Each container makes a link to its workspace before anything else, whoever is told to run in it.
+mkdir -m a=rwx /var/lib/slipway
+cat >/usr/local/bin/slipway-start <<'START'
+#!/bin/sh
+link=/var/lib/slipway/workspace
+if [ -n "${SLIPWAY_WORKSPACE:-}" ] && [ ! -L "$link" ]; then ln -s "$SLIPWAY_WORKSPACE" "$link"; fi
+exec "$@"
+START
+chmod +x /usr/local/bin/slipway-start
+if [ "${WORKSPACE}" = link ]; then
+    if [ -d /workspace ]; then rmdir /workspace; fi
+    ln -s /var/lib/slipway/workspace /workspace
+else
+    install -d -o "${USER_UID}" -g "${USER_GID}" /workspace
+fi
+# What git and ssh know of the host stands in the workspace, where each `./inv up` writes it anew, and
+# which is mounted here a second time: what is read there must not wait for the link.
 # Files, as git before 2.31 and DVC's libgit2 read no variables; the second is for newer gits only.
-state="${WORKSPACE}/.slipway"
+state=/run/slipway/workspace/.slipway
 git config --system --add include.path "$state/gitconfig"
 version=$(git version | sed 's/[^0-9]*\([0-9.]*\).*/\1/')
 if dpkg --compare-versions "$version" ge 2.35; then
@@ -221,12 +226,13 @@ GlobalKnownHostsFile "$state/ssh/known_hosts" /etc/ssh/ssh_known_hosts
 Include "$state/ssh/config"
 SSH
 # What git's gpg.program names: gpg with the public key and the agent that cross from the host.
-# By its short name, as a socket's path is shorter than 108 bytes.
 cat >/usr/local/bin/slipway-gpg <<GPG
 #!/bin/sh
-exec gpg --homedir "$short/.slipway/gpg" --no-autostart "\$@"
+exec gpg --homedir "$state/gpg" --no-autostart "\$@"
 GPG
 chmod +x /usr/local/bin/slipway-gpg
+# What DVC's start imports, in bytecode: the proof of each new container waits for it.
+(umask 0; python -c 'import dvc.repo')
 # Login shells set PATH anew.
 cat >/etc/profile.d/slipway.sh <<'PROFILE'
 case ":$PATH:" in
@@ -243,11 +249,11 @@ PROFILE
 echo 'if [ -n "${SLIPWAY_UMASK:-}" ]; then umask "${SLIPWAY_UMASK}"; fi' >>/etc/bash.bashrc
 END
 # The commands of the project in demo/ (train, evaluate, infer); last, so that they hide nothing.
-ENV SLIPWAY_COMMANDS=${WORKSPACE}/demo/bin
+ENV SLIPWAY_COMMANDS=/var/lib/slipway/workspace/demo/bin
 ENV PATH=${PATH}:${SLIPWAY_COMMANDS} \
     SLIPWAY_CONTAINER=1 \
     LANG=C.UTF-8 \
     SHELL=/bin/bash
-WORKDIR ${WORKSPACE}
 USER ${USERNAME}
+ENTRYPOINT ["/usr/local/bin/slipway-start"]
 CMD ["bash"]

@@ -16,6 +16,7 @@ from scripts.tasks.code import callgraph, lint, lock, new, profile, reqs, test
 from scripts.tasks.container import (
     attach,
     build,
+    clean,
     doctor,
     down,
     engine,

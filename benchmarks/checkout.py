@@ -109,7 +109,7 @@ def start_naive(project: Workspace, cache: Path) -> None:
     run(["docker", "rm", "--force", NAIVE], check=False)
     mounts = zip((project.root, cache), NAIVE_PLACES)
     volumes = [word for source, target in mounts for word in ("--volume", f"{source}:{target}")]
-    image = f"slipway-dev:{project.project}"
+    image = project.image
     run(
         [
             "docker",

@@ -2,7 +2,7 @@
 
     python -m benchmarks.leaks [--runs N]
 
-The image of this workspace must be built. The secrets are made up: five, in every form. Searched
+The container of this workspace must be up. The secrets are made up: five, in every form. Searched
 the first time, and again for the same secrets; file by file with one pattern, as it once was, for
 comparison. The runs alternate, so that a busy machine slows all of them.
 """
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from scripts import process
 from scripts.container.needles import forms
-from scripts.container.plan import project_name
+from scripts.container.overlay import written_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1)
     options = parser.parse_args(argv)
-    image = f"slipway-dev:{project_name(ROOT)}"
+    image = written_image(ROOT)
     elapsed_s: dict[str, list[float]] = {}
     for _ in range(options.runs):
         with tempfile.TemporaryDirectory() as cache:

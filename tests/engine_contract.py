@@ -85,17 +85,12 @@ class EngineContract:
         with pytest.raises((ImageRefused, ImageUnreachable), match="slipway-contract-none"):
             engine.pull("slipway-contract-none/none:none")
 
-    def test_an_archive_becomes_an_image_that_can_be_named_anew(
-        self, engine: Engine, tmp_path: Path
-    ) -> None:
+    def test_an_archive_becomes_an_image(self, engine: Engine, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("content")
         with tarfile.open(tmp_path / "root.tar", "w") as archive:
             archive.add(tmp_path / "file", "file")
         engine.import_image(tmp_path / "root.tar", IMPORTED)
-        imported = engine.image(IMPORTED)
-        assert imported is not None
-        engine.tag(imported.image_id, "slipway-contract:again")
-        assert engine.image("slipway-contract:again") == imported
+        assert engine.image(IMPORTED) is not None
 
     def test_a_command_runs_in_a_container_that_is_gone_afterwards(
         self, engine: Engine, base: str
@@ -131,6 +126,25 @@ class EngineContract:
 
         engine.compose(root, ["down"])
         assert engine.container(PROJECT, "dev") is None
+
+    def test_images_that_no_container_is_made_of_can_go(
+        self, engine: Engine, root: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("content")
+        with tarfile.open(tmp_path / "root.tar", "w") as archive:
+            archive.add(tmp_path / "file", "file")
+        engine.import_image(tmp_path / "root.tar", IMPORTED)
+        engine.compose(root, ["build", "dev"], follow=lambda _line: None)
+        repository = IMAGE.partition(":")[0]
+        assert engine.unused_images(repository, "slipway.none") == (IMAGE, IMPORTED)
+        engine.compose(root, ["up", "--detach", "--no-build", "dev"])
+        assert engine.unused_images(repository, "slipway.none") == (IMPORTED,)
+        assert engine.held_by([IMPORTED]) == len("content")
+        assert engine.held_by([IMAGE]) == 0, "its layers are its base's too"
+        assert engine.remove_images([IMAGE, IMPORTED]) == len("content")
+        assert engine.image(IMPORTED) is None
+        assert engine.image(IMAGE) is not None, "a container is made of it"
+        engine.compose(root, ["down"])
 
     def test_a_failure_of_compose_is_an_error_of_ours(self, engine: Engine, root: Path) -> None:
         write_text(root / ".slipway" / "compose.yml", "services: [broken\n")

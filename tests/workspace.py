@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts import process
+from scripts.container.engines.docker import DockerEngine
+from scripts.container.overlay import written_image
 from scripts.container.plan import project_name
 
 if TYPE_CHECKING:
@@ -99,19 +101,31 @@ class Workspace:
         filters = [word for label in labels for word in ("--filter", label)]
         return process.run(["docker", "ps", "--quiet", "--no-trunc", *filters]).stdout.strip()
 
+    @property
+    def image(self) -> str:
+        """The image that was planned last."""
+        return written_image(self.root)
+
     def inspect(self) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(
             process.run(["docker", "inspect", self.container_id()]).stdout
         )[0]
         return facts
 
-    def remove(self) -> None:
-        """Take everything down that this workspace made in the engine."""
+    def remove(self, *, images: bool = False) -> None:
+        """Take everything down that this workspace made in the engine.
+
+        Its images only where they are nobody else's: every clone of this content has the same.
+        """
         if (self.root / ".slipway" / "compose.yml").exists():
             process.run([sys.executable, "-m", "invoke", "down"], cwd=self.root, check=False,
                         env={**os.environ, "BASE_IMAGE": base_image()})  # fmt: skip
-        images = [f"slipway-dev:{self.project}"]
-        process.run(["docker", "image", "rm", "--force", *images], check=False)
+        if images:
+            label = f"label=com.docker.compose.project={self.project}"
+            built = process.run(["docker", "images", "--quiet", "--filter", label]).stdout.split()
+            engine = DockerEngine()
+            engine.remove_images(set(built))
+            engine.close()
 
 
 def said(done: Completed) -> str:

@@ -57,16 +57,17 @@ def say(message: str) -> None:
     _console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
 
 
-def confirming(*, yes: bool) -> Callable[[str], bool]:
-    """Return what asks a person a question.
+def confirming(*, yes: bool, unasked: bool = True) -> Callable[[str], bool]:
+    """Return what asks a person a question. Without a terminal the answer is no.
 
     Args:
-        yes: Answer every question with yes (``--yes``). Without a terminal the answer is no.
+        yes: Do not ask (``--yes``).
+        unasked: What is answered then.
     """
 
     def confirm(question: str) -> bool:
         if yes:
-            return True
+            return unasked
         if not sys.stdin.isatty():
             return False
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

@@ -10,15 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.container.model import Gpu, Verdict
-from scripts.report import duration_text
+from scripts.report import bytes_text, duration_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from scripts.container.model import ContainerPlan, Proof, Status
+    from scripts.container.old_images import OldImages
     from scripts.links.repair import Repaired
 
 _NAMED_AT_MOST = 10
+_NAME_SHOWN = len("slipway-dev:0123456789abcdef")
 _MARKS = {
     Verdict.WORKS: ("✓", "green"),
     Verdict.WARNING: ("!", "yellow"),
@@ -31,6 +33,7 @@ def plan_view(plan: ContainerPlan) -> RenderableType:
     facts = pairs()
     identity = plan.identity
     facts.add_row("project", plan.project)
+    facts.add_row("image", plan.image)
     facts.add_row("base image", plan.base_name)
     facts.add_row("user inside", f"{identity.username} ({identity.uid}:{identity.gid})")
     facts.add_row("workspace", plan.workspace)
@@ -125,6 +128,17 @@ def status_view(status: Status) -> RenderableType:
     facts.add_row("ports", ", ".join(_port(plan)) or "none")
     facts.add_row("up to date", "no, `./inv up` brings it there" if plan.steps else "yes")
     return facts
+
+
+def old_images_view(old: OldImages) -> RenderableType:
+    """Return the images that nothing uses, and what came of them."""
+    if not old.names:
+        return Text("Nothing to remove: a container is made of each image.", style="green")
+    lines = [Text(f"  {name[:_NAME_SHOWN]}") for name in old.names]
+    if old.freed_bytes is None:
+        return Group(Text(f"{old}:"), *lines)
+    freed = f"✓ {bytes_text(old.freed_bytes)} are free again; removed:"
+    return Group(Text(freed, style="bold green"), *lines)
 
 
 def pairs() -> Table:

@@ -257,7 +257,7 @@ def _require_started(plan: ContainerPlan, engine: Engine) -> ContainerFacts:
 def _restore(
     plan: ContainerPlan, before: ContainerFacts | None, overlay_before: str, engine: Engine
 ) -> None:
-    """Put back what a failed ``up`` found: its overlay, its image's name, its container."""
+    """Put back what a failed ``up`` found: its overlay and with it its image, its container."""
     overlay = plan.root / OVERLAY
     now = engine.container(plan.project, SERVICE) if overlay.exists() else None
     if before is None:
@@ -270,7 +270,6 @@ def _restore(
         return
     if overlay_before:
         write_text(overlay, overlay_before)
-    engine.tag(before.image_id, plan.image)
     lost = now is None or now.container_id != before.container_id or not now.running
     if before.running and lost:
         engine.compose(plan.root, ["up", "--detach", "--no-build", SERVICE])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Protocol
 from scripts.errors import ContainerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from scripts.container.model import ContainerFacts, EngineFacts, ImageFacts
@@ -61,8 +61,22 @@ class Engine(Protocol):
     def import_image(self, archive: Path, name: str) -> None:
         """Make an image of one layer out of a tar archive of a root file system."""
 
-    def tag(self, image_id: str, name: str) -> None:
-        """Let ``name`` mean the image ``image_id`` (again)."""
+    def unused_images(self, repository: str, label: str) -> tuple[str, ...]:
+        """Return what no container is made of, running or not.
+
+        Args:
+            repository: Its images are returned by their names.
+            label: Images without a name that have it are returned by their ids.
+        """
+
+    def held_by(self, images: Collection[str]) -> int:
+        """Return how many bytes the engine holds for these images alone."""
+
+    def remove_images(self, images: Collection[str]) -> int:
+        """Remove images, and what the build cache holds of them alone; return the bytes freed.
+
+        One that a container has come to be made of stays.
+        """
 
     def run_once(self, image: str, argv: Sequence[str]) -> Completed:
         """Run a command in a container that is gone afterwards; no network, no mounts."""

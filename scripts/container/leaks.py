@@ -83,7 +83,7 @@ class LeakReport:
             raise ContainerError(
                 f"Secrets stand where others may read them: {keys}.",
                 hint="Replace them where they were issued, take them out of what the table names, "
-                "then `./inv build --no-cache` and `./inv up`.",
+                "then `./inv build --no-cache`, `./inv up` and `./inv clean`.",
             )
         if self.unsearched:
             raise ContainerError(
@@ -114,7 +114,7 @@ def find_leaks(settings: Settings, engine: Engine, progress: Progress) -> LeakRe
 def _search_all(root: Path, needles: Needles, progress: Progress) -> tuple[Place, ...]:
     project = project_name(root)
     containers = places.containers_of(project)
-    images = places.images_of(project, containers)
+    images = places.images_of(root, containers)
     with progress.phase("searching containers, logs and .slipway/"):
         small = (
             places.search_history(images, needles),

@@ -74,15 +74,22 @@ class EngineFacts:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image that the engine holds."""
+    """An image that the engine holds.
+
+    ``layers`` tell its content: the id tells labels too, and each tool that builds adds its own.
+    """
 
     image_id: str
     labels: Mapping[str, str]
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """The service's container. ``health`` is empty where there is no health check."""
+    """The service's container.
+
+    ``health`` is empty where there is no health check, ``layers`` are those of its image.
+    """
 
     container_id: str
     name: str
@@ -91,6 +98,12 @@ class ContainerFacts:
     image_id: str
     labels: Mapping[str, str]
     ports: tuple[Port, ...] = ()
+    layers: tuple[str, ...] = ()
+
+    def is_made_of(self, image: ImageFacts) -> bool:
+        """Tell whether it runs what ``image`` holds."""
+        alike = bool(self.layers) and self.layers == image.layers
+        return alike or self.image_id == image.image_id
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from scripts.container.directories import observe_directories
 from scripts.container.model import (
@@ -16,7 +16,14 @@ from scripts.container.model import (
     WANTED_LABEL,
     Observed,
 )
-from scripts.container.plan import DEVCONTAINER, IMAGE_FILES, SERVICE_FILES, project_name
+from scripts.container.plan import (
+    DEVCONTAINER,
+    IMAGE_FILES,
+    SERVICE_FILES,
+    image_inputs,
+    image_name,
+    project_name,
+)
 from scripts.crossing.agent import observe_ssh
 from scripts.crossing.git import observe_git
 from scripts.crossing.gpg import observe_gpg
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scripts.container.engine import Engine
+    from scripts.container.model import ContainerFacts, ImageFacts
     from scripts.settings import Settings
 
 _MINIMUM_COMPOSE = (2, 24, 4)
@@ -61,11 +69,15 @@ def observe(
     facts = engine.facts()
     _require_compose(facts.compose_version)
     root = settings.root
-    project = project_name(root)
-    built = engine.image(f"slipway-dev:{project}")
-    base_name = base_name or _base_name(settings, built.labels if built else {}, engine)
-    aws_directory = Path.home() / ".aws"
+    container = engine.container(project_name(root), SERVICE)
+    files = {name: text_of(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES, DEVCONTAINER)}
     user = observe_host_user(root)
+
+    def built_on(base: str) -> ImageFacts | None:
+        return engine.image(image_name(image_inputs(settings, files, user, facts, base)))
+
+    base_name = base_name or _base_name(settings, container, engine, built_on)
+    aws_directory = Path.home() / ".aws"
     git = observe_git(root, environ)
     ground = replace(
         observe_directories(settings, facts.kernel), git=git.outside(), git_borrowed=git.borrowed
@@ -79,11 +91,11 @@ def observe(
         ca_bundle=find_ca_bundle(settings.container.ca_bundle, environ),
         unread_bundles=() if settings.container.ca_bundle else unread_bundles(environ),
         routes=observe_routes(),
-        files={name: text_of(root / name) for name in (*IMAGE_FILES, *SERVICE_FILES, DEVCONTAINER)},
+        files=files,
         base_name=base_name,
         base=engine.image(base_name),
-        image=built,
-        container=engine.container(project, SERVICE),
+        image=built_on(base_name),
+        container=container,
         git=git,
         ssh=observe_ssh(environ),
         ssh_hosts=observe_ssh_hosts(ssh_hosts(git)),
@@ -105,17 +117,27 @@ def _remote_directories(settings: Settings) -> list[Path]:
     return [path for path in (*named, *settings.configured.directories.values()) if path]
 
 
-def _base_name(settings: Settings, labels: Mapping[str, str], engine: Engine) -> str:
+def _base_name(
+    settings: Settings,
+    container: ContainerFacts | None,
+    engine: Engine,
+    built_on: Callable[[str], ImageFacts | None],
+) -> str:
     """Return the base image to plan with; it may have to be obtained first.
 
     For one that a person chose, another stands in only if no registry was in reach when it was
-    tried: the labels of the built image tell. They also tell when the base was pruned since.
+    tried: an image that was built so tells, or the container by its image's labels. They also tell
+    when the base was pruned since.
     """
     wanted = settings.container.base_image
     if engine.image(wanted) is not None:
         return wanted
+    labels = container.labels if container is not None else {}
     if labels.get(WANTED_LABEL) == wanted:
         return labels.get(BASE_LABEL, wanted)
+    for base in (wanted, DEBIAN_BASE_IMAGE):
+        if built_on(base) is not None:
+            return base
     if not settings.container.base_image_set and engine.image(DEBIAN_BASE_IMAGE) is not None:
         return DEBIAN_BASE_IMAGE
     return wanted

@@ -25,6 +25,7 @@ from scripts.container.model import (
 )
 from scripts.crossing.agent import DESKTOP_SOCKET, ssh_environment
 from scripts.crossing.network import CA_TARGET, trust_environment
+from scripts.crossing.paths import START, WORKSPACE_AGAIN
 from scripts.crossing.proxies import with_relays
 from scripts.errors import SettingsError
 
@@ -93,7 +94,7 @@ def render_overlay(
         desktop: Whether Docker Desktop shows an SSH agent.
     """
     environment = {
-        **ssh_environment(workspace, desktop=desktop),
+        **ssh_environment(desktop=desktop),
         "SLIPWAY_WORKSPACE": workspace,
         "SLIPWAY_IMAGE": image,
         # What DVC knows of files that it has hashed shall outlive the container.
@@ -102,6 +103,7 @@ def render_overlay(
         **network.proxies.environment,
     }
     volumes = [_bind(str(mount.source), mount.target, mount.read_only) for mount in mounts]
+    volumes.append(_bind(str(root), WORKSPACE_AGAIN, read_only=False))
     if desktop:
         volumes.append(_bind(DESKTOP_SOCKET, DESKTOP_SOCKET, read_only=False))
     if ca_bundle is not None:
@@ -111,9 +113,12 @@ def render_overlay(
         INPUTS_LABEL: inputs,
         BASE_LABEL: build_args["BASE_IMAGE"],
         WANTED_LABEL: wanted_base,
+    }
+    own = {
+        PLAN_LABEL: fingerprint,
+        PORTS_LABEL: wanted_ports,
         METADATA_LABEL: json.dumps([editor]),
     }
-    own = {PLAN_LABEL: fingerprint, PORTS_LABEL: wanted_ports}
     if network.proxies.relayed:
         own[PROXIES_LABEL] = RELAYED
     elif network.proxies.by_value:
@@ -136,7 +141,7 @@ def render_overlay(
         *(f"      - {_text(volume)}" for volume in volumes),
         f"    ports: !override {_text([_published(port) for port in ports])}",
         f"    shm_size: {_text(shm_size)}",
-        *_command_lines(network, workspace),
+        *_command_lines(network),
         *([f"    dns: {_text(network.dns_servers)}"] if network.dns_servers else []),
         *_gpu_lines(gpu),
         "  object-store:",
@@ -153,7 +158,7 @@ def render_overlay(
                 **({"dns": network.dns_servers} if network.dns_servers else {}),
             },
             volumes,
-            entrypoint=with_relays([], network.proxies.relayed, workspace),
+            entrypoint=with_relays([], network.proxies.relayed),
         ),
         *_network_lines(project, network),
     ]
@@ -166,6 +171,16 @@ def render_overlay(
     return "\n".join(lines) + "\n"
 
 
+def written_image(root: Path) -> str:
+    """Return the image that a workspace's overlay names; empty where there is none."""
+    try:
+        text = (root / OVERLAY).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    found = re.search(r'^    image: "(.*)"$', text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
 def _build_lines(build_args: Mapping[str, str], network: NetworkPlan) -> list[str]:
     lines = [f"      args: {_text({**build_args, **network.build_proxies})}"]
     if network.build_secrets:
@@ -175,11 +190,11 @@ def _build_lines(build_args: Mapping[str, str], network: NetworkPlan) -> list[st
     return lines
 
 
-def _command_lines(network: NetworkPlan, workspace: str) -> list[str]:
+def _command_lines(network: NetworkPlan) -> list[str]:
     """Return what the container runs, where it is more than docker-compose.yml's waiting."""
     if not network.proxies.relayed:
         return []
-    waiting = with_relays(["sleep", "infinity"], network.proxies.relayed, workspace)
+    waiting = with_relays(["sleep", "infinity"], network.proxies.relayed)
     return [f"    command: {_text(waiting)}"]
 
 
@@ -190,7 +205,7 @@ def _node_lines(
 
     But without its GPUs, which each node would take for its own, and without a port.
     """
-    given = {**node, **({"entrypoint": entrypoint} if entrypoint else {})}
+    given = {**node, **({"entrypoint": [START, *entrypoint]} if entrypoint else {})}
     text = f'{_text(given)[:-1]}, "volumes": !override {_text(volumes)}}}'
     return [f"  {name}: {text}" for name in RAY_NODES]
 

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from scripts import process
 from scripts.container.compose import compose_command
-from scripts.container.overlay import OVERLAY
+from scripts.container.overlay import OVERLAY, written_image
 from scripts.settings.env_file import PROXY_KEYS
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def containers_of(project: str) -> tuple[str, ...]:
     return tuple(process.run([*listed, "--filter", label]).stdout.split())
 
 
-def images_of(project: str, containers: Sequence[str]) -> tuple[str, ...]:
-    """Return the images that containers were made of, and the one that was built last."""
+def images_of(root: Path, containers: Sequence[str]) -> tuple[str, ...]:
+    """Return the images that containers were made of, and the one that is planned."""
     used = ["docker", "inspect", "--format", "{{.Image}}", *containers]
     images = process.run(used).stdout.split() if containers else []
-    built = ["docker", "image", "inspect", "--format", "{{.Id}}", f"slipway-dev:{project}"]
+    built = ["docker", "image", "inspect", "--format", "{{.Id}}", written_image(root)]
     images += process.run(built, check=False).stdout.split()
     return tuple(dict.fromkeys(images))
 

@@ -25,19 +25,23 @@ from scripts.crossing.gpg import out_of_reach
 from scripts.crossing.identity import Identity, choose_identity
 from scripts.crossing.mounts import plan_mounts
 from scripts.crossing.network_plan import plan_network
-from scripts.crossing.paths import Mount, workspace_target
+from scripts.crossing.paths import Mount, is_linked, workspace_target
 from scripts.crossing.ports import choose_ports, moved_notes
 from scripts.crossing.signing import SSH
 from scripts.crossing.ssh_config import render_ssh_config, ssh_remotes
 from scripts.settings.indexes import without_account
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from scripts.container.model import Observed
+    from scripts.container.model import EngineFacts, Observed
+    from scripts.crossing.identity import HostUser
     from scripts.settings import Settings
     from scripts.settings.values import Port
 
+IMAGES = "slipway-dev"
+"""The repository of all images that people work in."""
 IMAGE_FILES = ("Dockerfile", ".dockerignore", "apt.txt", "environment.lock")
 """What the image is made from; everything else reaches the container through a mount."""
 SERVICE_FILES = ("docker-compose.yml",)
@@ -50,6 +54,41 @@ def project_name(root: Path) -> str:
     return f"{slug}-{hashlib.sha256(str(root).encode()).hexdigest()[:6]}"
 
 
+def image_inputs(
+    settings: Settings, files: Mapping[str, str], user: HostUser, engine: EngineFacts, base: str
+) -> str:
+    """Return the hash of all that the image is made from: the same for every clone; pure.
+
+    Certificates, proxies and indexes are not among it: what is fetched through them is pinned by
+    hashes or signed, and no byte of them is in a layer.
+    """
+    return _digest(
+        {
+            "files": {name: files.get(name, "") for name in IMAGE_FILES},
+            "args": _build_args(settings, user, engine, base),
+            "wanted_base": settings.container.base_image,
+        }
+    )
+
+
+def image_name(inputs: str) -> str:
+    """Return what an image of these inputs is called."""
+    return f"{IMAGES}:{inputs}"
+
+
+def _build_args(
+    settings: Settings, user: HostUser, engine: EngineFacts, base: str
+) -> dict[str, str]:
+    identity = choose_identity(user, rootless=engine.rootless)
+    return {
+        "BASE_IMAGE": base,
+        "USERNAME": identity.username,
+        "USER_UID": str(identity.uid),
+        "USER_GID": str(identity.gid),
+        "WORKSPACE": "link" if is_linked(workspace_target(settings.root)) else "directory",
+    }
+
+
 def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
     """Plan the container of a workspace.
 
@@ -58,7 +97,6 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
     """
     root = settings.root
     project = project_name(root)
-    image = f"slipway-dev:{project}"
     workspace = workspace_target(root)
     identity = choose_identity(observed.user, rootless=observed.engine.rootless)
     planned = plan_mounts(settings, observed.ground)
@@ -84,22 +122,12 @@ def plan_container(settings: Settings, observed: Observed) -> ContainerPlan:
     )
     gpu = observed.engine.gpu if settings.container.gpu == "auto" else Gpu.NONE
     ports = _ports(settings, observed)
-    build_args = {
-        "BASE_IMAGE": observed.base_name,
-        "USERNAME": identity.username,
-        "USER_UID": str(identity.uid),
-        "USER_GID": str(identity.gid),
-        "WORKSPACE": workspace,
-    }
-    editor = editor_metadata(observed.files.get(DEVCONTAINER, ""), identity, workspace)
-    inputs = _digest(
-        {
-            "files": {name: observed.files.get(name, "") for name in IMAGE_FILES},
-            "args": build_args,
-            "editor": editor,
-            "wanted_base": settings.container.base_image,
-        }
+    build_args = _build_args(settings, observed.user, observed.engine, observed.base_name)
+    inputs = image_inputs(
+        settings, observed.files, observed.user, observed.engine, observed.base_name
     )
+    image = image_name(inputs)
+    editor = editor_metadata(observed.files.get(DEVCONTAINER, ""), identity, workspace)
 
     def overlay(fingerprint: str) -> str:
         return render_overlay(
@@ -227,13 +255,13 @@ def _steps(observed: Observed, inputs: str, fingerprint: str) -> tuple[Step, ...
     if image is None or image.labels.get(INPUTS_LABEL) != inputs:
         if observed.base is None:
             steps.append(Step(Action.OBTAIN_BASE, f"{observed.base_name} is not on this machine"))
-        reason = "there is none yet" if image is None else "what it is made from has changed"
+        reason = "there is none yet" if container is None else "what it is made from has changed"
         steps.append(Step(Action.BUILD, reason))
     if container is None:
         steps.append(Step(Action.CREATE, "there is none yet"))
     elif container.labels.get(PLAN_LABEL) != fingerprint:
         steps.append(Step(Action.RECREATE, "its settings or its image have changed"))
-    elif image is None or container.image_id != image.image_id:
+    elif image is None or not container.is_made_of(image):
         steps.append(Step(Action.RECREATE, "it runs another image"))
     elif not container.running:
         steps.append(Step(Action.START, "it is stopped"))

@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 
 _TIMEOUT_S = 10
 _AGENT_TIMEOUT_S = 3
+_LINK = Path("/var/lib/slipway/workspace")
 
 
 class Lacking(Exception):
@@ -45,8 +46,11 @@ def _workspace(asked: dict[str, Any]) -> str:
         raise ValueError(f"{workspace} is another directory than outside")
     with tempfile.NamedTemporaryFile(dir=workspace, prefix=".slipway-"):
         pass
-    if not Path("/workspace").samefile(workspace):
-        raise ValueError("/workspace does not lead to it")
+    end = time.monotonic() + _TIMEOUT_S
+    while not _LINK.exists() and time.monotonic() < end:  # made as the container starts
+        time.sleep(0.05)
+    if not _LINK.samefile(workspace):
+        raise ValueError(f"{_LINK}, and so /workspace, does not lead to it")
     # Left for the host to look at: does it belong to the person there?
     Path(asked["answer_file"]).write_text(token, encoding="utf-8")
     return str(workspace)

@@ -153,6 +153,6 @@ def _visit(
         "run", "--rm", "--no-deps", *([] if terminal else ["--no-TTY"]),
         *(word for name in sorted(values) for word in ("--env", name)),
         "--workdir", workspace_target(root), SERVICE,
-        *with_relays(argv, relayed, workspace_target(root)),
+        *with_relays(argv, relayed),
     ]  # fmt: skip
     process.become(compose_command(root, arguments), env=values)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.crossing.paths import short_workspace
+from scripts.crossing.paths import WORKSPACE_AGAIN
 from scripts.crossing.relays import answers, start_relay
 from scripts.report import write_text
 
@@ -65,14 +65,9 @@ def agent_fix(facts: SshFacts) -> str:
     return "`ssh-add`" if facts.agent is not None else "`eval $(ssh-agent) && ssh-add`"
 
 
-def ssh_environment(workspace: str, *, desktop: bool = False) -> dict[str, str]:
-    """Return the variable that names the agent inside; pure.
-
-    Through the link, as the path of a socket must be shorter than 108 bytes.
-    """
-    if desktop:
-        return {"SSH_AUTH_SOCK": DESKTOP_SOCKET}
-    return {"SSH_AUTH_SOCK": f"{short_workspace(workspace)}/{RELAY_SOCKET}"}
+def ssh_environment(*, desktop: bool = False) -> dict[str, str]:
+    """Return the variable that names the agent inside; pure."""
+    return {"SSH_AUTH_SOCK": DESKTOP_SOCKET if desktop else f"{WORKSPACE_AGAIN}/{RELAY_SOCKET}"}
 
 
 def forward_agent(root: Path, agent: Path | None) -> bool:

@@ -1,7 +1,8 @@
 """Paths: directories that cross the wall, each at its own path, and which of them may.
 
 The same path inside as outside keeps symlinks, DVC's local configuration and relinking in
-agreement on both sides of the wall; ``/workspace`` is a link to the workspace, for habit.
+agreement on both sides of the wall; ``/workspace`` is a link to the workspace, for habit, which a
+container makes when it starts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 
 WORKSPACE_LINK = "/workspace"
+WORKSPACE_AGAIN = "/run/slipway/workspace"
+"""Where the workspace is mounted a second time, for Slipway's own files alone: the image knows the
+place, it is there before anything runs, and it is short, as a socket's path must be."""
+START = "/usr/local/bin/slipway-start"
+"""What a container begins with: it makes the link; see the Dockerfile."""
 _HOMES = (Path("/home"), Path("/Users"))
 _EVERYBODYS = (*_HOMES, Path("/tmp"))  # noqa: S108  a directory that is refused
 SYSTEM = tuple(
@@ -50,9 +56,9 @@ def workspace_target(root: Path) -> str:
     return WORKSPACE_LINK if re.match(r"[A-Za-z]:|\\\\", str(root)) else str(root)
 
 
-def short_workspace(workspace: str) -> str:
-    """Return a short path of the workspace inside: a socket's path is shorter than 108 bytes."""
-    return workspace if workspace.startswith(f"{WORKSPACE_LINK}/") else WORKSPACE_LINK
+def is_linked(workspace: str) -> bool:
+    """Tell whether ``/workspace`` can be a link: not where the workspace is there, or below."""
+    return not f"{workspace}/".startswith(f"{WORKSPACE_LINK}/")
 
 
 def is_within(path: Path, directory: Path) -> bool:

@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from scripts.crossing.paths import short_workspace
+from scripts.crossing.paths import WORKSPACE_AGAIN
 from scripts.crossing.relays import RELAY, answers, start_relay
 
 if TYPE_CHECKING:
@@ -105,13 +105,13 @@ def plan_proxies(
     )
 
 
-def relay_commands(relayed: Sequence[RelayedProxy], workspace: str) -> list[str]:
+def relay_commands(relayed: Sequence[RelayedProxy]) -> list[str]:
     """Return the shell commands that run the relays inside, each started anew if it ends; pure."""
     commands = []
     for one in relayed:
         words = [
-            _PYTHON, "-I", f"{workspace}/scripts/crossing/{RELAY.name}",
-            f"tcp:{one.place_inside}", f"unix:{short_workspace(workspace)}/{one.socket}",
+            _PYTHON, "-I", f"{WORKSPACE_AGAIN}/scripts/crossing/{RELAY.name}",
+            f"tcp:{one.place_inside}", f"unix:{WORKSPACE_AGAIN}/{one.socket}",
             *_options(one.proxy),
         ]  # fmt: skip
         commands.append(f"(while :; do {shlex.join(words)}; sleep 1; done) &")
@@ -131,9 +131,9 @@ def export_proxies(network: NetworkSettings, environ: MutableMapping[str, str]) 
         environ.setdefault(name, value)
 
 
-def with_relays(argv: Sequence[str], relayed: Sequence[RelayedProxy], workspace: str) -> list[str]:
+def with_relays(argv: Sequence[str], relayed: Sequence[RelayedProxy]) -> list[str]:
     """Return a command that runs with the relays beside it: for a container of its own; pure."""
-    relays = relay_commands(relayed, workspace)
+    relays = relay_commands(relayed)
     return ["sh", "-c", " ".join([*relays, 'exec "$@"']), "sh", *argv] if relays else list(argv)
 
 

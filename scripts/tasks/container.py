@@ -34,7 +34,7 @@ def up(_: Context, yes: bool = False) -> None:
 def bring_up(*, yes: bool) -> ContainerPlan:
     """Bring the container up as `up` does, and return what it was planned to be."""
     from scripts.console import container as view
-    from scripts.container import bringup, doctor, installation
+    from scripts.container import bringup, doctor, installation, old_images
 
     with console.progress() as progress:
         settings, docker = bringup.connect(ROOT)
@@ -45,6 +45,8 @@ def bring_up(*, yes: bool) -> ContainerPlan:
         proof = doctor.prove_all(settings, planned, container, docker, progress, checkout=False)
         console.show(view.proof_view(proof))
         doctor.require_works(proof)
+        asking = console.confirming(yes=yes, unasked=False)
+        old_images.offer_removal(docker, planned.image, progress, asking)
         return planned
 
 
@@ -140,17 +142,42 @@ def build(_: Context, pull: bool = False, no_cache: bool = False) -> None:
         progress.say(f"{planned.image} is built; `./inv up` starts it.")
 
 
-@task
-def down(_: Context) -> None:
+@task(help={"yes": "ask nothing"})
+def down(_: Context, yes: bool = False) -> None:
     """Stop and remove the container; nothing else is lost.
 
     Images, volumes and the workspace stay.
     """
-    from scripts.container import bringup
+    from scripts.container import bringup, old_images
+    from scripts.container.overlay import written_image
 
     with exit_on_error(), console.progress() as progress:
         settings, docker = bringup.connect(ROOT)
         bringup.take_down(settings, docker, progress)
+        asking = console.confirming(yes=yes, unasked=False)
+        old_images.offer_removal(docker, written_image(ROOT), progress, asking)
+
+
+@task(help={"dry-run": "show what would go and stop", "yes": "remove without asking", "json": JSON})
+def clean(_: Context, dry_run: bool = False, yes: bool = False, json: bool = False) -> None:
+    """Remove images that nothing uses any more.
+
+    Slipway built them, and no container is made of them, running or not. A workspace that is down
+    and needs one builds it again, from packages that are cached.
+
+    Example: ./inv clean --dry-run
+    """
+    from scripts.console import container as view
+    from scripts.container import bringup, old_images
+
+    with exit_on_error(), console.progress() as progress:
+        settings, docker = bringup.connect(ROOT)
+        planned = bringup.make_plan(settings, docker)
+        old = old_images.find_old(docker, planned.image)
+        if old.names and not dry_run:
+            old_images.require_consent(old, console.confirming(yes=yes))
+            old = old_images.remove_old(old, docker, progress)
+        console.show_result(old, view.old_images_view, as_json=json)
 
 
 @task(help={"json": JSON})

@@ -23,8 +23,7 @@ class TestDockerEngine(EngineContract):
         engine = DockerEngine()
         yield engine
         engine.close()
-        images = [IMAGE, IMPORTED, "slipway-contract:again"]
-        process.run(["docker", "image", "rm", "--force", *images], check=False)
+        process.run(["docker", "image", "rm", "--force", IMAGE, IMPORTED], check=False)
 
     @pytest.fixture
     def base(self) -> str:

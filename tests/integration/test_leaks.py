@@ -242,7 +242,7 @@ def small(site: Site) -> Iterator[Workspace]:
     done = workspace.inv("build", "--no-cache", env=site.environment())
     assert done.returncode == 0, said(done)
     yield workspace
-    workspace.remove()
+    workspace.remove(images=True)
 
 
 @pytest.mark.needs("proxy")
@@ -272,12 +272,13 @@ def test_what_was_clean_is_not_read_again(small: Workspace, site: Site) -> None:
 @pytest.mark.needs("proxy")
 def test_a_planted_leak_is_found_named_and_gone_when_removed(small: Workspace, site: Site) -> None:
     environment = site.environment()
-    root, image = small.root, f"slipway-dev:{small.project}"
+    root = small.root
     notes = root / ".slipway" / "notes.txt"
     originals = {name: (root / name).read_text() for name in ("Dockerfile", "docker-compose.yml")}
     lines = f"\nRUN echo '{AWS}' > /forgotten\nRUN rm /forgotten\nENV HF_TOKEN={HF}\n"
     (root / "Dockerfile").write_text(originals["Dockerfile"] + lines)
     assert small.inv("build", env=environment).returncode == 0
+    image = small.image
     labelled = originals["docker-compose.yml"].replace(
         "    init: true", f"    labels: ['token={PROXY}']\n    init: true"
     )

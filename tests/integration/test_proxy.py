@@ -57,7 +57,7 @@ def small(site: Company, wheels: Path) -> Iterator[Workspace]:
     workspace = Workspace(site.directory / "small")
     (workspace.root / "environment.lock").write_text(lock_of(wheels))
     yield workspace
-    workspace.remove()
+    workspace.remove(images=True)
 
 
 def refused(workspace: Workspace, environment: dict[str, str], *what: str) -> str:
@@ -82,7 +82,7 @@ def test_a_build_asks_a_private_index_through_the_proxy(small: Workspace, site: 
     fetched = [line for line in site.server.log().splitlines() if ".whl" in line]
     assert fetched
     assert all(" bob " in line for line in fetched), "with the index's own account"
-    image = f"slipway-dev:{small.project}"
+    image = small.image
     script = f"import {PRIVATE_PACKAGE.replace('-', '_')} as thing; print(thing.ANSWER)"
     python = ["--entrypoint", "/opt/environment/bin/python", image, "-c", script]
     assert process.run(["docker", "run", "--rm", *python]).stdout.strip() == "42"
@@ -123,7 +123,7 @@ def test_a_build_finds_all_of_it_in_the_env_file_alone(
         assert " bob [" in next(
             line for line in site.server.log().splitlines() if wheel.name in line
         )
-        image = f"slipway-dev:{small.project}"
+        image = small.image
         for command in (["history", "--no-trunc"], ["image", "inspect"]):
             assert "planted" not in process.run(["docker", *command, image]).stdout
         assert "planted" not in said(done)

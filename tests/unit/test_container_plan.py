@@ -106,10 +106,22 @@ def test_a_stopped_container_is_started_and_one_of_another_image_replaced() -> N
     observed = running()
     assert observed.container is not None
     stopped = dataclasses.replace(observed.container, running=False)
-    other = dataclasses.replace(observed.container, image_id="sha256:older")
+    other = dataclasses.replace(observed.container, image_id="sha256:older", layers=("older",))
     for container, action in ((stopped, Action.START), (other, Action.RECREATE)):
         plan = plan_container(SETTINGS, dataclasses.replace(observed, container=container))
         assert actions(plan) == [action]
+
+
+def test_an_image_that_another_clone_built_again_is_the_same_by_its_layers() -> None:
+    observed = running()
+    assert observed.container is not None
+    assert observed.image is not None
+    container = dataclasses.replace(observed.container, image_id="sha256:ours", layers=("a", "b"))
+    image = dataclasses.replace(observed.image, layers=("a", "b"))
+    again = dataclasses.replace(observed, container=container, image=image)
+    assert plan_container(SETTINGS, again).steps == ()
+    newer = dataclasses.replace(again, image=dataclasses.replace(image, layers=("a", "c")))
+    assert actions(plan_container(SETTINGS, newer)) == [Action.RECREATE]
 
 
 def test_the_overlay_holds_what_only_this_machine_knows() -> None:
@@ -127,6 +139,7 @@ def test_the_overlay_holds_what_only_this_machine_knows() -> None:
     ]
     assert [(mount["source"], mount["target"]) for mount in mounts] == [
         (str(ROOT), str(ROOT)),
+        (str(ROOT), "/run/slipway/workspace"),
         ("/etc/ca.pem", "/run/slipway/ca.pem"),
     ]
     assert not any(mount["bind"]["create_host_path"] for mount in mounts)
@@ -173,8 +186,10 @@ def test_a_ray_node_is_like_the_container_without_its_ports_and_gpus(name: str) 
     assert node.keys().isdisjoint({"ports", "deploy", "labels", "build", "command"})
     for key in ("image", "user", "group_add", "working_dir", "environment", "shm_size"):
         assert node[key] == json.loads(overlay_line(plan, f"    {key}: ")), key
-    assert [volume["target"] for volume in node["volumes"]] == [str(ROOT), "/run/slipway/ca.pem"]
-    assert 'exec "$$@"' in node["entrypoint"][2]  # beside the relays to the proxy
+    targets = [volume["target"] for volume in node["volumes"]]
+    assert targets == [str(ROOT), "/run/slipway/workspace", "/run/slipway/ca.pem"]
+    assert node["entrypoint"][0] == "/usr/local/bin/slipway-start"
+    assert 'exec "$$@"' in node["entrypoint"][3]  # beside the relays to the proxy
     assert name in node["environment"]["no_proxy"].split(",")
 
 
@@ -186,6 +201,27 @@ def test_a_stand_in_base_and_a_wide_port_are_said() -> None:
     plan = plan_container(settings, dataclasses.replace(FRESH, base_name=DEBIAN_BASE_IMAGE))
     assert any("stands in for it" in note for note in plan.notes)
     assert any("other machines" in note for note in plan.notes)
+
+
+def image_of(root: str, observed: Observed = FRESH, **changes: Any) -> str:
+    settings = dataclasses.replace(SETTINGS, root=Path(root), **changes)
+    return plan_container(settings, observed).image
+
+
+def test_clones_share_the_image_and_what_is_in_it_names_it() -> None:
+    image = image_of("/home/ada/one")
+    assert image == image_of("/srv/team/two"), "whatever the path"
+    assert image_of("/workspace/one") == image_of("/workspace/two") != image, "no link in a mount"
+    other_bundle = dataclasses.replace(FRESH, ca_bundle=Path("/etc/other.pem"))
+    assert image_of("/home/ada/one", other_bundle) == image, "no layer holds certificates"
+    assert image_of("/home/ada/one", container=ContainerSettings(shm_size="1gb")) == image
+    changes: tuple[dict[str, Any], ...] = (
+        {"files": {**FRESH.files, "environment.lock": "x==1"}},
+        {"user": HostUser(99, 99, 99, 99)},
+        {"base_name": DEBIAN_BASE_IMAGE},
+    )
+    for change in changes:
+        assert image_of("/home/ada/one", dataclasses.replace(FRESH, **change)) != image
 
 
 def test_two_clones_of_one_name_are_two_projects() -> None:
@@ -217,7 +253,7 @@ def test_docker_desktop_shows_the_agent_in_its_virtual_machine() -> None:
     usual = plan_container(SETTINGS, FRESH)
     assert socket not in usual.overlay
     names = json.loads(overlay_line(usual, "    environment: "))
-    assert names["SSH_AUTH_SOCK"] == "/workspace/.slipway/ssh/agent.sock"
+    assert names["SSH_AUTH_SOCK"] == "/run/slipway/workspace/.slipway/ssh/agent.sock"
 
 
 def test_an_agent_that_is_missing_is_told_where_a_remote_needs_one() -> None:

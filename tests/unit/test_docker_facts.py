@@ -37,6 +37,21 @@ def test_engines_that_list_no_devices_are_known_by_their_specifications(tmp_path
     assert docker._gpu(info, looks_into) is Gpu.CDI
 
 
+@pytest.mark.parametrize(
+    ("steps", "sizes"),
+    [
+        ([(0, "CMD"), (7, "RUN x"), (0, "ENV a=b"), (0, "WORKDIR /"), (5, "")], [5, 0, 7]),
+        ([(7, "RUN x"), (0, "/bin/sh -c #(nop) ADD file"), (5, "")], [0, 5, 7]),
+        ([(7, "RUN x"), (0, "RUN y"), (5, ""), (9, "left from before a squash")], [5, 0, 7]),
+    ],
+)
+def test_sizes_of_layers_are_read_from_the_history(
+    steps: list[tuple[int, str]], sizes: list[int]
+) -> None:
+    history = [{"Size": size, "CreatedBy": command} for size, command in steps]
+    assert docker.layer_sizes(history, len(sizes)) == sizes
+
+
 def test_published_ports_are_read_from_the_engines_bindings() -> None:
     bindings = {
         "8888/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18888"}],

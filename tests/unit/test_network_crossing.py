@@ -104,8 +104,9 @@ def test_a_near_proxy_or_one_with_an_account_is_reached_through_relays(proxy: Pr
     assert relayed.proxy == proxy
     for key in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
         assert plan.environment[key] == "http://127.0.0.1:31280"
-    (command,) = relay_commands(plan.relayed, "/home/ada/project")
-    assert "tcp:127.0.0.1:31280 unix:/workspace/.slipway/proxy/http.sock --proxy" in command
+    (command,) = relay_commands(plan.relayed)
+    listening = "unix:/run/slipway/workspace/.slipway/proxy/http.sock"
+    assert f"tcp:127.0.0.1:31280 {listening} --proxy" in command
     assert "planted" not in json.dumps([plan.environment, command, plan.notes])
 
 
@@ -137,8 +138,8 @@ def test_where_no_relay_can_be(
 
 
 def test_a_command_runs_as_it_is_where_there_is_no_relay() -> None:
-    assert with_relays(["sleep", "9"], (), "/w") == ["sleep", "9"]
-    assert with_relays(["sleep", "9"], planned(NEAR).relayed, "/w")[3:] == ["sh", "sleep", "9"]
+    assert with_relays(["sleep", "9"], ()) == ["sleep", "9"]
+    assert with_relays(["sleep", "9"], planned(NEAR).relayed)[3:] == ["sh", "sleep", "9"]
 
 
 def test_an_account_is_added_once_and_a_plain_request_is_the_only_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
 from functools import cached_property
@@ -24,11 +25,13 @@ from scripts.errors import ContainerError
 from scripts.settings.values import Port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from scripts.container.engine import Follow
 
 _API_TIMEOUT_S = 60
+_CONFLICT = 409
+_LAYER = re.compile(r"RUN|COPY|ADD|WORKDIR")
 _CDI_DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
 
 
@@ -82,7 +85,7 @@ class DockerEngine:
                 found = self._client.inspect_image(name)
         except ImageNotFound:
             return None
-        return ImageFacts(found["Id"], found["Config"].get("Labels") or {})
+        return ImageFacts(found["Id"], found["Config"].get("Labels") or {}, _layers(found))
 
     def container(self, project: str, service: str) -> ContainerFacts | None:
         """Return the service's container, running or not."""
@@ -98,7 +101,7 @@ class DockerEngine:
         newest = max(found, key=lambda entry: entry["Created"])
         with _translated():
             facts = self._client.inspect_container(newest["Id"])
-        state = facts["State"]
+        state, image = facts["State"], self.image(facts["Image"])
         return ContainerFacts(
             container_id=facts["Id"],
             name=facts["Name"].lstrip("/"),
@@ -107,6 +110,7 @@ class DockerEngine:
             image_id=facts["Image"],
             labels=facts["Config"].get("Labels") or {},
             ports=tuple(_published(facts["HostConfig"].get("PortBindings") or {})),
+            layers=image.layers if image is not None else (),
         )
 
     def pull(self, name: str) -> None:
@@ -123,11 +127,65 @@ class DockerEngine:
         """Make an image of one layer out of a tar archive."""
         process.run(["docker", "import", "--change", 'CMD ["bash"]', str(archive), name])
 
-    def tag(self, image_id: str, name: str) -> None:
-        """Let ``name`` mean the image ``image_id``."""
-        repository, _, tag = name.rpartition(":")
+    def unused_images(self, repository: str, label: str) -> tuple[str, ...]:
+        """Return what no container is made of."""
+        nameless = {"dangling": True, "label": label}
         with _translated():
-            self._client.tag(image_id, repository, tag)
+            used = {container["ImageID"] for container in self._client.containers(all=True)}
+            listed = self._client.images(repository) + self._client.images(filters=nameless)
+        names = {name for image in listed if image["Id"] not in used for name in _names(image)}
+        ours = (f"{repository}:", "sha256:")
+        return tuple(sorted(name for name in names if name.startswith(ours)))
+
+    def held_by(self, images: Collection[str]) -> int:
+        """Return how many bytes the engine holds for these images alone."""
+        sizes: dict[tuple[str, ...], int] = {}
+        shared: set[tuple[str, ...]] = set()
+        with _translated():
+            for image in self._client.images():
+                layers = _layers(self._client.inspect_image(image["Id"]))
+                stacks = [layers[: end + 1] for end in range(len(layers))]
+                if set(_names(image)) <= set(images):
+                    history = self._client.history(image["Id"])
+                    sizes.update(zip(stacks, layer_sizes(history, len(layers))))
+                else:
+                    shared.update(stacks)
+        return sum(size for stack, size in sizes.items() if stack not in shared)
+
+    def remove_images(self, images: Collection[str]) -> int:
+        """Remove images, and what the build cache holds of them alone."""
+        from docker.errors import APIError, NotFound  # noqa: PLC0415
+
+        stayed = []
+        with _translated():
+            held, cached = self.held_by(images), self._build_cache(shared=True)
+            for image in images:
+                try:
+                    self._client.remove_image(image)
+                except NotFound:
+                    pass
+                except APIError as error:
+                    if error.status_code != _CONFLICT:
+                        raise
+                    stayed.append(image)
+            alone = self._build_cache(shared=False)
+            orphans = {record: size for record, size in alone.items() if record in cached}
+            while gone := self._forget(orphans):
+                orphans = {record: size for record, size in orphans.items() if record not in gone}
+        return held - self.held_by(stayed) - sum(orphans.values())
+
+    def _build_cache(self, *, shared: bool) -> dict[str, int]:
+        """Return the sizes of the build cache's records that images share, or of the others."""
+        found = self._client.df().get("BuildCache") or ()
+        return {record["ID"]: record["Size"] for record in found if record["Shared"] is shared}
+
+    def _forget(self, records: Iterable[str]) -> set[str]:
+        """Remove records from the build cache; one that others are built on goes after them."""
+        gone: set[str] = set()
+        for record in records:
+            pruned = self._client.prune_builds(filters={"id": [record]}, all=True)
+            gone.update(pruned["CachesDeleted"] or ())
+        return gone
 
     def run_once(self, image: str, argv: Sequence[str]) -> process.Completed:
         """Run a command in a container that is gone afterwards."""
@@ -169,6 +227,30 @@ class DockerEngine:
         """Run a command in a running container."""
         command = ["docker", "exec", "--interactive", container_id, *argv]
         return process.run(command, stdin=stdin, check=False, timeout_s=timeout_s)
+
+
+def layer_sizes(history: Sequence[Mapping[str, Any]], count: int) -> list[int]:
+    """Return the sizes of an image's layers, the lowest first; pure.
+
+    The history names steps that made no layer too. Where it leaves open which they are, the upper
+    layers are right: those that Slipway's Dockerfile made.
+
+    Args:
+        history: What the engine says of the image's steps, the last one first.
+        count: How many layers the image has.
+    """
+    made = [step["Size"] for step in history if step["Size"] or _LAYER.match(step["CreatedBy"])]
+    return [0] * (count - len(made)) + made[:count][::-1]
+
+
+def _layers(image: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(image["RootFS"].get("Layers") or ())
+
+
+def _names(image: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of an image in a list, its id where it has none."""
+    named = [name for name in image["RepoTags"] or () if name != "<none>:<none>"]
+    return tuple(named) or (image["Id"],)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import tarfile
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ from scripts.process import Completed
 from scripts.settings.values import parse_ports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from scripts.container.engine import Follow
@@ -58,6 +59,7 @@ class MemoryEngine:
     containers: dict[tuple[str, str], ContainerFacts] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def facts(self) -> EngineFacts:
@@ -84,16 +86,37 @@ class MemoryEngine:
         self.changes.append(f"pull {name}")
 
     def import_image(self, archive: Path, name: str) -> None:
-        """Remember an image; the archive must exist."""
-        archive.stat()
+        """Remember an image, and how large its files are."""
+        with tarfile.open(archive) as files:
+            self.sizes[name] = sum(file.size for file in files)
         self._add_image(name, {})
         self.changes.append(f"import {name}")
 
-    def tag(self, image_id: str, name: str) -> None:
-        """Let a name mean an image that it remembers under another name or id."""
-        known = next((image for image in self.images.values() if image.image_id == image_id), None)
-        self.images[name] = known or ImageFacts(image_id, {})
-        self.changes.append(f"tag {name}")
+    def unused_images(self, repository: str, label: str) -> tuple[str, ...]:
+        """Return the names of images that no container it remembers is made of."""
+        del label  # it remembers no image without a name
+        used = {container.image_id for container in self.containers.values()}
+        return tuple(
+            sorted(
+                name
+                for name, image in self.images.items()
+                if name.startswith(f"{repository}:") and image.image_id not in used
+            )
+        )
+
+    def held_by(self, images: Collection[str]) -> int:
+        """Return the sizes of what was imported: what is built adds nothing to its base here."""
+        return sum(self.sizes.get(name, 0) for name in images)
+
+    def remove_images(self, images: Collection[str]) -> int:
+        """Forget images, but those of containers."""
+        used = {container.image_id for container in self.containers.values()}
+        gone = [name for name in images if self.images[name].image_id not in used]
+        freed = self.held_by(gone)
+        for name in gone:
+            del self.images[name]
+            self.changes.append(f"remove {name}")
+        return freed
 
     def run_once(self, image: str, argv: Sequence[str]) -> Completed:
         """Answer as a base image's python3 would."""
@@ -137,7 +160,8 @@ class MemoryEngine:
             identifier = f"container-{next(self._numbers)}"
             self.containers[project, SERVICE] = ContainerFacts(
                 identifier, f"{project}-{SERVICE}-1", running=True, health="",
-                image_id=self.images[image].image_id, labels=labels,
+                image_id=self.images[image].image_id,
+                labels={**self.images[image].labels, **labels},
                 ports=parse_ports(",".join(ports) or "none"),
             )  # fmt: skip
         elif verb in ("down", "rm"):
