@@ -231,8 +231,9 @@ cat >/usr/local/bin/slipway-gpg <<GPG
 exec gpg --homedir "$state/gpg" --no-autostart "\$@"
 GPG
 chmod +x /usr/local/bin/slipway-gpg
-# What DVC's start imports, in bytecode: the proof of each new container waits for it.
-(umask 0; python -c 'import dvc.repo')
+# What DVC's start imports, in bytecode: the proof of each new container waits for it. It only spares
+# time, so that an environment without DVC is none the worse.
+(umask 0; python -c 'import dvc.repo') 2>/dev/null || true
 # Login shells set PATH anew.
 cat >/etc/profile.d/slipway.sh <<'PROFILE'
 case ":$PATH:" in

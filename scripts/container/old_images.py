@@ -78,11 +78,11 @@ def offer_removal(
 
     Args:
         engine: Holds the images.
-        planned: The image that this workspace plans with.
+        planned: The image that this workspace plans with; empty where nothing was ever planned.
         progress: Told what there is and what came of it.
         confirm: Asks a person; no is the answer of nobody.
     """
-    old = find_old(engine, planned)
+    old = find_old(engine, planned) if planned else OldImages((), 0)
     if old.size_bytes < _WORTH_SAYING_BYTES:
         return
     if not confirm(f"There are {old}. Remove them?"):

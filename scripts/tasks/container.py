@@ -28,13 +28,24 @@ def up(_: Context, yes: bool = False) -> None:
     from scripts.console import container as view
 
     with exit_on_error():
-        console.show(view.welcome_view(bring_up(yes=yes)))
+        planned = bring_up(yes=yes)
+        console.show(view.welcome_view(planned))
+        _offer_removal(planned.image, yes=yes)
+
+
+def _offer_removal(planned: str, *, yes: bool) -> None:
+    from scripts.container import bringup, old_images
+
+    with console.progress() as progress:
+        docker = bringup.connect(ROOT)[1]
+        asking = console.confirming(yes=yes, unasked=False)
+        old_images.offer_removal(docker, planned, progress, asking)
 
 
 def bring_up(*, yes: bool) -> ContainerPlan:
     """Bring the container up as `up` does, and return what it was planned to be."""
     from scripts.console import container as view
-    from scripts.container import bringup, doctor, installation, old_images
+    from scripts.container import bringup, doctor, installation
 
     with console.progress() as progress:
         settings, docker = bringup.connect(ROOT)
@@ -45,8 +56,6 @@ def bring_up(*, yes: bool) -> ContainerPlan:
         proof = doctor.prove_all(settings, planned, container, docker, progress, checkout=False)
         console.show(view.proof_view(proof))
         doctor.require_works(proof)
-        asking = console.confirming(yes=yes, unasked=False)
-        old_images.offer_removal(docker, planned.image, progress, asking)
         return planned
 
 
@@ -148,14 +157,14 @@ def down(_: Context, yes: bool = False) -> None:
 
     Images, volumes and the workspace stay.
     """
-    from scripts.container import bringup, old_images
+    from scripts.container import bringup
     from scripts.container.overlay import written_image
 
-    with exit_on_error(), console.progress() as progress:
-        settings, docker = bringup.connect(ROOT)
-        bringup.take_down(settings, docker, progress)
-        asking = console.confirming(yes=yes, unasked=False)
-        old_images.offer_removal(docker, written_image(ROOT), progress, asking)
+    with exit_on_error():
+        with console.progress() as progress:
+            settings, docker = bringup.connect(ROOT)
+            bringup.take_down(settings, docker, progress)
+        _offer_removal(written_image(ROOT), yes=yes)
 
 
 @task(help={"dry-run": "show what would go and stop", "yes": "remove without asking", "json": JSON})
