@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from tests.needs import miss
 from tests.workspace import REPOSITORY, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 TOOLS = ("sh", "dirname", "cmp", "mkdir", "cp", "rm", "cat", "mv", "chmod", "apt-get", "printf")
@@ -58,7 +59,10 @@ def add(tools: Path, name: str, script: str) -> None:
 
 
 def inv(
-    clone: Path, *arguments: str, path: Path | None = None, **variables: str
+    clone: Path,
+    *arguments: str,
+    path: Path | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> process.Completed:
     env = {**({"PATH": str(path)} if path else {}), **variables}
     return process.run([str(clone / "inv"), *arguments], cwd=clone.parent, env=env, check=False)
@@ -96,14 +100,18 @@ def test_it_works_with_every_python(clone: Path, tools: Path, version: str) -> N
     assert f"Python {version}" in done.stderr
 
 
-UNREACHABLE = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+UNREACHABLE = {
+    "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+    "PIP_RETRIES": "0",
+    "PIP_FIND_LINKS": "",
+}
 """And nothing that pip would find elsewhere."""
 
 
 def test_a_second_clone_needs_no_network(clone: Path) -> None:
     assert inv(clone, "--list").returncode == 0
     shutil.rmtree(clone / ".venv")
-    again = inv(clone, "--list", PIP_FIND_LINKS="", **UNREACHABLE)
+    again = inv(clone, "--list", variables=UNREACHABLE)
     assert again.returncode == 0, said(again)
     assert not (clone / ".venv" / "bin" / "pip").exists(), "linked by uv"
 
@@ -121,14 +129,16 @@ def test_what_was_kept_and_is_damaged_is_fetched_again(clone: Path, kept: Path) 
     for directory in kept.iterdir():
         next(directory.glob("rich-*.whl")).write_bytes(b"damaged")
     shutil.rmtree(clone / ".venv")
-    refused = inv(clone, "--list", PIP_FIND_LINKS="", UV_NO_CACHE="1", **UNREACHABLE)
+    refused = inv(clone, "--list", variables={**UNREACHABLE, "UV_NO_CACHE": "1"})
     assert refused.returncode == 3, "hashes are checked"
     assert inv(clone, "--list").returncode == 0
 
 
 def test_without_a_place_to_keep_it_each_clone_fetches(clone: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert inv(clone, "--list", XDG_CACHE_HOME=str(tmp_path / "file")).returncode == 0
+    assert (
+        inv(clone, "--list", variables={"XDG_CACHE_HOME": str(tmp_path / "file")}).returncode == 0
+    )
     assert not list((clone / ".venv").glob("fetched*"))
 
 
