@@ -317,8 +317,9 @@ class Conversation:
         self._argv, self._cwd, self._patience_s, self._hint = argv, cwd, patience_s, hint
         self._received = bytearray()
         with ExitStack() as opened:
-            self._printed = opened.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
             try:
+                self._printed = opened.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+                self._selector = opened.enter_context(selectors.DefaultSelector())
                 self._started = subprocess.Popen(
                     list(argv), cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                     stderr=self._printed, bufsize=0,
@@ -329,7 +330,6 @@ class Conversation:
             assert self._started.stdout is not None  # noqa: S101
             self._questions = opened.enter_context(self._started.stdin)
             self._answers = opened.enter_context(self._started.stdout)
-            self._selector = opened.enter_context(selectors.DefaultSelector())
             self._selector.register(self._answers, selectors.EVENT_READ)
             self._opened = opened.pop_all()
 

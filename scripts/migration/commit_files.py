@@ -13,7 +13,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scripts.errors import CommandFailed, NoAnswer, ToolError
+from scripts.errors import CommandFailed, ToolError
 from scripts.process import Conversation
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class CommitFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._git: Conversation | None = None
-        self._silence: NoAnswer | None = None
+        self._gave_up: ToolError | None = None
         self.list_tree = lru_cache(_TREES_KEPT)(self._list_tree)
 
     def __enter__(self) -> Self:
@@ -64,9 +64,9 @@ class CommitFiles:
         self._hang_up()
 
     def check(self) -> None:
-        """Raise :class:`NoAnswer` again if git was silent once, as DVC may have swallowed it."""
-        if self._silence is not None:
-            raise self._silence
+        """Raise again what keeps git from reading anything at all, as DVC may have swallowed it."""
+        if self._gave_up is not None:
+            raise self._gave_up
 
     def read(self, oid: str) -> bytes:
         """Return what git keeps as the object of this hash: a file, a directory or a commit.
@@ -74,6 +74,7 @@ class CommitFiles:
         Raises:
             Unread: git does not have it, or ended over it.
             NoAnswer: git is silent. It is not asked again.
+            ToolError: git cannot be started. Likewise.
         """
         self.check()
         try:
@@ -89,10 +90,10 @@ class CommitFiles:
                 return self._git.read(int(told[2]) + 1)[:-1]
         except BaseException as error:
             self._hang_up()  # half an answer may be left
-            if isinstance(error, NoAnswer):
-                self._silence = error
-            elif isinstance(error, CommandFailed):
+            if isinstance(error, CommandFailed):
                 raise Unread(f"git cannot read the object {oid}") from error
+            if isinstance(error, ToolError):
+                self._gave_up = error
             raise
         raise Unread(f"The object {oid} is not in the repository of {self._root}.")
 

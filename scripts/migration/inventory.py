@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from scripts.errors import NoAnswer, SlipwayError
+from scripts.errors import SlipwayError
 from scripts.migration.commit_files import CommitFiles
 from scripts.migration.history import History, read_history
 from scripts.migration.model import Reference, StoredObject
@@ -146,9 +146,8 @@ def read_inventory(
         for snapshot in history.snapshots:
             try:
                 found.take(reader.read_snapshot(snapshot), snapshot.label)
-            except NoAnswer:
-                raise
             except Exception as error:  # noqa: BLE001  an old commit can fail in DVC in any way
+                files.check()
                 found.lose(snapshot.label, "", reason_of(error))
             phase.advance()
     if memory is not None:

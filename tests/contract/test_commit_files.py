@@ -12,7 +12,7 @@ import pytest
 from dvc.repo import Repo
 from dvc.repo.brancher import switch
 
-from scripts.errors import CacheError, NoAnswer
+from scripts.errors import CacheError, NoAnswer, ToolMissing
 from scripts.gc import open_site, plan_gc
 from scripts.migration import commit_files, copy_objects, open_stores, plan_migration, verify
 from scripts.migration.commit_files import CommitFiles, Unread
@@ -263,3 +263,11 @@ def test_a_silence_that_dvc_swallowed_is_told_all_the_same(
             files.check()
         with pytest.raises(NoAnswer):
             files.read("0" * 40)
+
+
+def test_a_git_that_cannot_be_started_is_told_whatever_dvc_swallows(tmp_path: Path) -> None:
+    with CommitFiles(tmp_path / "gone") as files:
+        with pytest.raises(ToolMissing, match="no such directory"):
+            files.read("0" * 40)
+        with pytest.raises(ToolMissing):
+            files.check()
