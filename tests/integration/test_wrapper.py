@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +14,12 @@ from tests.needs import miss
 from tests.workspace import REPOSITORY, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
-TOOLS = ("sh", "dirname", "cmp", "mkdir", "cp", "rm", "cat", "mv", "chmod", "apt-get", "printf")
+TOOLS = (
+    "sh", "dirname", "cmp", "mkdir", "cp", "rm", "cat", "ls", "mv", "chmod", "apt-get", "printf",
+)  # fmt: skip
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 
 
@@ -59,13 +60,10 @@ def add(tools: Path, name: str, script: str) -> None:
 
 
 def inv(
-    clone: Path,
-    *arguments: str,
-    path: Path | None = None,
-    variables: Mapping[str, str] = MappingProxyType({}),
+    clone: Path, *arguments: str, path: Path | None = None, env: dict[str, str] | None = None
 ) -> process.Completed:
-    env = {**({"PATH": str(path)} if path else {}), **variables}
-    return process.run([str(clone / "inv"), *arguments], cwd=clone.parent, env=env, check=False)
+    given = {**({"PATH": str(path)} if path else {}), **(env or {})}
+    return process.run([str(clone / "inv"), *arguments], cwd=clone.parent, env=given, check=False)
 
 
 def interpreter(version: str) -> str | None:
@@ -103,15 +101,14 @@ def test_it_works_with_every_python(clone: Path, tools: Path, version: str) -> N
 UNREACHABLE = {
     "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
     "PIP_RETRIES": "0",
-    "PIP_FIND_LINKS": "",
+    "PIP_FIND_LINKS": "",  # this machine may have a place of its own
 }
-"""And nothing that pip would find elsewhere."""
 
 
 def test_a_second_clone_needs_no_network(clone: Path) -> None:
     assert inv(clone, "--list").returncode == 0
     shutil.rmtree(clone / ".venv")
-    again = inv(clone, "--list", variables=UNREACHABLE)
+    again = inv(clone, "--list", env=UNREACHABLE)
     assert again.returncode == 0, said(again)
     assert not (clone / ".venv" / "bin" / "pip").exists(), "linked by uv"
 
@@ -129,16 +126,14 @@ def test_what_was_kept_and_is_damaged_is_fetched_again(clone: Path, kept: Path) 
     for directory in kept.iterdir():
         next(directory.glob("rich-*.whl")).write_bytes(b"damaged")
     shutil.rmtree(clone / ".venv")
-    refused = inv(clone, "--list", variables={**UNREACHABLE, "UV_NO_CACHE": "1"})
+    refused = inv(clone, "--list", env={"UV_NO_CACHE": "1", **UNREACHABLE})
     assert refused.returncode == 3, "hashes are checked"
     assert inv(clone, "--list").returncode == 0
 
 
 def test_without_a_place_to_keep_it_each_clone_fetches(clone: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert (
-        inv(clone, "--list", variables={"XDG_CACHE_HOME": str(tmp_path / "file")}).returncode == 0
-    )
+    assert inv(clone, "--list", env={"XDG_CACHE_HOME": str(tmp_path / "file")}).returncode == 0
     assert not list((clone / ".venv").glob("fetched*"))
 
 
