@@ -38,9 +38,15 @@ def _pytest(
 
 
 def _several(processes: int = _PROCESSES) -> list[str]:
-    # In their order: what has few tests has long ones, and left to the end it keeps one core alone.
+    # In the order given: at the end, a file that takes long would keep one core alone.
     options = ["--dist", "loadfile", "--no-loadscope-reorder"]
     return ["--numprocesses", str(processes), *options]
+
+
+def _files(*rooms: str, first: str) -> list[str]:
+    """Return the files of tests in some rooms, the one that takes longest before all others."""
+    files = [path for room in rooms for path in sorted(Path(room).glob("test_*.py"))]
+    return [str(path) for path in sorted(files, key=lambda path: path.name != first)]
 
 
 @nox.session(venv_backend=_IN_IMAGE)
@@ -70,13 +76,21 @@ def tests(session: nox.Session) -> None:
         return
     # One after the other: a process that has loaded torch takes 25 ms to start another, not 2.
     # Those that come first wait for servers a third of their time.
-    rooms = ["tests/unit", "tests/contract", "tests/faults"]
+    rooms = [
+        "tests/contract/test_training_guide.py",
+        "tests/faults",
+        "tests/contract",
+        "tests/unit",
+    ]
     _pytest(session, "inside", *rooms, *_several(_PROCESSES + 1), env={**_SHARE, **_SMALL})
-    _pytest(session, "demo", "demo/tests", *_several(), env=_SHARE)
+    rooms = ["demo/tests/test_pipeline.py", "demo/tests"]
+    _pytest(session, "demo", *rooms, *_several(), env=_SHARE)
 
 
 def _install(session: nox.Session) -> None:
-    session.install("--quiet", "--require-hashes", "--requirement", "tests/host.lock")
+    options = ["--quiet", "--require-hashes", "--requirement", "tests/host.lock"]
+    # pip compiles by itself. Nobody would later: invoke forbids it to what it starts.
+    session.install(*options, env={"UV_COMPILE_BYTECODE": "1"})
 
 
 @nox.session(venv_backend="uv|venv")
