@@ -8,7 +8,7 @@ import shutil
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scripts import process
 from scripts.container.engines.docker import DockerEngine
@@ -32,10 +32,21 @@ def base_image() -> str:
 class Workspace:
     """A clone at ``root``, used by the user ``uid`` (this process's own if ``None``)."""
 
+    ups: ClassVar = 0
+    """How often any of them was brought up, or was to be."""
+
     def __init__(self, root: Path, uid: int | None = None) -> None:
         self.root = root
         self.uid = uid
         self._clone()
+
+    @classmethod
+    def opened(cls, root: Path, uid: int | None = None) -> Workspace:
+        """Return a workspace that is there already."""
+        found = cls.__new__(cls)
+        found.root, found.uid = root, uid
+        found.write_env()
+        return found
 
     def _clone(self) -> None:
         """Copy what git would commit now, so that uncommitted work is tested too."""
@@ -75,6 +86,7 @@ class Workspace:
 
     def run(self, command: list[str], *, env: dict[str, str] | None = None) -> Completed:
         """Run a command here, as this workspace's user."""
+        Workspace.ups += "up" in command
         if self.uid is not None:
             user = ["--reuid", str(self.uid), "--regid", str(self.uid), "--init-groups"]
             command = ["setpriv", *user, *command]
@@ -93,6 +105,11 @@ class Workspace:
         assert done.stdout, done.stderr
         content: dict[str, Any] = json.loads(done.stdout)
         return content
+
+    def rows_of_net(self, env: dict[str, str]) -> dict[str, dict[str, str]]:
+        """Return the rows that `./inv net` prints, by their name; it may find that some fail."""
+        rows = json.loads(self.inv("net", "--json", env=env).stdout)["rows"]
+        return {row["name"]: row for row in rows}
 
     def container_id(self) -> str:
         labels = [f"label=com.docker.compose.project={self.project}"]

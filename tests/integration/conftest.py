@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import process
+from tests.filesystems import MIB, mounted
 from tests.integration.git_site import Site, site_for
 from tests.needs import require
 from tests.workspace import Workspace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
 USER_ID = 1234 + _PROCESS  # a user for each process: one may be done with theirs before the others
 USER_NAME = f"slipway-ada-{_PROCESS}"
+MOST_UPS = 6
 DOORS = [
     pytest.param(("root", "inv exec"), id="inv exec"),
     pytest.param(
@@ -30,7 +32,22 @@ DOORS = [
     ),
     pytest.param(("ada", "inv exec"), id="not root"),
 ]
-"""Who goes inside, and how: what git can do there, it can do three times."""
+"""Who goes inside, and how: what git can do there, it can do three times (test_doors.py)."""
+MAINLY_THE_FIRST = [
+    DOORS[0],
+    *(
+        pytest.param(*door.values, id=door.id, marks=[*door.marks, pytest.mark.rare])
+        for door in DOORS[1:]
+    ),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_ups() -> Iterator[None]:
+    """Each takes seconds, so that the tests of a file share what they bring up."""
+    before = Workspace.ups
+    yield
+    assert os.environ.get("SLIPWAY_TEST_ALL") or Workspace.ups - before <= MOST_UPS
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +96,22 @@ def adas_site(adas_workspace: Workspace) -> Iterator[Site]:
         yield made
 
 
-@pytest.fixture(params=DOORS)
+@pytest.fixture(params=MAINLY_THE_FIRST)
 def each_site(request: pytest.FixtureRequest) -> Iterator[Site]:
-    """Each of the doors in turn."""
+    """The first of the doors, and with --all each in turn."""
     who, door = request.param
     made: Site = request.getfixturevalue("site" if who == "root" else "adas_site")
     with made.person.going_through(door):
         yield made
+
+
+@pytest.fixture
+def btrfs() -> Iterator[Path]:
+    with mounted("btrfs", size_bytes=512 * MIB) as place:
+        yield place
+
+
+@pytest.fixture
+def ext4() -> Iterator[Path]:
+    with mounted("ext4", size_bytes=512 * MIB) as place:
+        yield place

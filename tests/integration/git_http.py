@@ -13,9 +13,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts import process
+from tests.integration.ssh_server import gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.integration.git_site import Site
+    from tests.integration.proxy_site import Authority
+
+
+PLANTED = "planted-credential-7d2e"
+"""The password of the account that `web_remote` serves to."""
+
+
+@contextlib.contextmanager
+def web_remote(site: Site, authority: Authority) -> Iterator[str]:
+    """Serve the bare repository behind TLS, to ada, as the remote ``web``; yield the server's URL.
+
+    What crosses of it crosses with the next `up`.
+    """
+    certificate = authority.issue(gateway(), authority.path.parent)
+    site.person.variables["CA_BUNDLE"] = str(authority.bundle)
+    with git_server(site.bare.parent, gateway(), f"ada:{PLANTED}", certificate) as url:
+        site.person.git("remote", "add", "web", f"{url}/bare.git")
+        yield url
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -32,11 +31,6 @@ class Site:
     def exec(self, *command: str) -> process.Completed:
         return self.person.exec(*command)
 
-    def row(self, name: str) -> dict[str, str]:
-        """Return a row of what doctor says."""
-        found = json.loads(self.person.inv("doctor", "--json").stdout)["checks"]
-        return next(row for row in found if row["name"] == name)
-
 
 def inside(run: Callable[..., process.Completed], script: str) -> str:
     done = run(*SHELL, script)
@@ -44,8 +38,13 @@ def inside(run: Callable[..., process.Completed], script: str) -> str:
     return done.stdout.strip()
 
 
+def _nothing_more(site: Site) -> None:
+    """Leave the person with what everybody has."""
+
+
 @contextlib.contextmanager
-def site_for(workspace: Workspace) -> Iterator[Site]:
+def site_for(workspace: Workspace, equip: Callable[[Site], None] = _nothing_more) -> Iterator[Site]:
+    """Yield a person whose workspace is up, after ``equip`` gave them what else they have."""
     directory = Path(tempfile.mkdtemp(prefix="slipway-ssh-"))
     person = Person(workspace)
     server = SshServer(directory, person.public_key)
@@ -56,8 +55,10 @@ def site_for(workspace: Workspace) -> Iterator[Site]:
     hook = workspace.root / ".git" / "hooks" / "pre-commit"
     hook.write_text("#!/bin/sh\necho hooked >>.slipway/hooked\n")
     hook.chmod(0o755)
+    site = Site(person, server, bare)
+    equip(site)
     person.give()
     with server.running(), agent(person.socket, person.key, uid=workspace.uid):
         person.up()
-        yield Site(person, server, bare)
+        yield site
     shutil.rmtree(directory)

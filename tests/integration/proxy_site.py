@@ -256,6 +256,15 @@ class Company:
     def index_url(self) -> str:
         return f"https://bob:{INDEX_PASSWORD}@{self.server.place}/simple/"
 
+    def shell(self, **changes: str) -> dict[str, str]:
+        """Return what a person has in their shell; the big image's packages are everybody's."""
+        return {
+            "HTTPS_PROXY": self.https_proxy,
+            "HTTP_PROXY": self.https_proxy,
+            "CA_BUNDLE": str(self.authority.bundle),
+            **changes,
+        }
+
     def through_the_proxy(self, place: str = "") -> int:
         """Return how many connections to a place, the server's if not named, the proxy made."""
         wanted = f"CONNECT {place or self.server.place} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import os
 import pwd
 import shutil
@@ -137,6 +138,14 @@ class Person:
     def configure(self, key: str, value: str) -> None:
         process.run(["git", "config", "--file", str(self.home / ".gitconfig"), key, value])
 
+    def store_credential(self, url: str, password: str) -> None:
+        """Let git's `store` know ada's credential for a server, in the home."""
+        (self.home / ".git-credentials").write_text(
+            f"{url}\n".replace("://", f"://ada:{password}@")
+        )
+        self.configure("credential.helper", "store")
+        self.give()
+
     def know(self, known_hosts: str) -> None:
         (self.ssh / "known_hosts").write_text(known_hosts)
         self.give()
@@ -180,6 +189,11 @@ class Person:
         done = self.inv("up", "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def row(self, name: str) -> dict[str, str]:
+        """Return a row of what doctor says."""
+        found = json.loads(self.inv("doctor", "--json").stdout)["checks"]
+        return next(row for row in found if row["name"] == name)
 
     def git(self, *arguments: str) -> str:
         """Run git outside, as this person."""

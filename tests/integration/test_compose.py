@@ -13,6 +13,7 @@ import pytest
 from scripts import process
 from scripts.container.model import RAY_NODES
 from scripts.crossing.network import find_ca_bundle
+from tests.integration.proxy_site import installers, lock_of
 from tests.workspace import REPOSITORY, Workspace, base_image
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ DEFAULT_USER_ID = 1000
 def alone() -> Iterator[Workspace]:
     directory = Path(tempfile.mkdtemp(prefix="slipway-test-"))
     workspace = Workspace(directory / "project", uid=DEFAULT_USER_ID)
+    installers(directory)  # an image of little: what is in it compose has no part in
+    (workspace.root / "environment.lock").write_text(lock_of(directory))
     # Other containers may hold the usual ports.
     (workspace.root / "no-ports.yml").write_text("services: {dev: {ports: !reset []}}\n")
     yield workspace

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts import process
 from tests.workspace import said
 
 if TYPE_CHECKING:
+    from scripts import process
     from tests.workspace import Workspace
 
 pytestmark = pytest.mark.needs("docker", "devcontainer")
@@ -20,11 +20,7 @@ pytestmark = pytest.mark.needs("docker", "devcontainer")
 
 def devcontainer(workspace: Workspace, verb: str, *arguments: str) -> process.Completed:
     program = os.environ.get("SLIPWAY_TEST_DEVCONTAINER", "devcontainer")
-    return process.run(
-        [program, verb, "--workspace-folder", str(workspace.root), *arguments],
-        cwd=workspace.root,
-        check=False,
-    )
+    return workspace.run([program, verb, "--workspace-folder", str(workspace.root), *arguments])
 
 
 def outcome(done: process.Completed) -> dict[str, Any]:

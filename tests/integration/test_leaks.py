@@ -322,6 +322,7 @@ def test_a_planted_leak_is_found_named_and_gone_when_removed(small: Workspace, s
     require_clean(small, environment)
 
 
+@pytest.mark.rare  # the engine takes a minute to hand out 8.6 GB of the same steps as `small`'s
 @pytest.mark.needs("proxy")
 def test_after_up_with_the_real_image_nothing_is_found_anywhere(
     workspace: Workspace, site: Site

@@ -107,7 +107,12 @@ class Project(Workspace):
         assert "up to date" in self.dvc_outside("status").stdout
 
 
-CASES = [(kind, place) for kind in KINDS for place in PLACES]
+CASES = [
+    pytest.param((kind, place), marks=[] if kinds == places else pytest.mark.rare)
+    for kinds, kind in enumerate(KINDS)
+    for places, place in enumerate(PLACES)
+]
+"""Each file system and each place once, and with --all one with each other."""
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)

