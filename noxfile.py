@@ -44,7 +44,10 @@ def _several(processes: int = _PROCESSES) -> list[str]:
 
 
 def _files(*rooms: str, first: str) -> list[str]:
-    """Return the files of tests in some rooms, the one that takes longest before all others."""
+    """Return the files of tests in some rooms, the one that takes longest before all others.
+
+    Of a room and a file in it pytest (8.4) takes the file alone, so that all are named.
+    """
     files = [path for room in rooms for path in sorted(Path(room).glob("test_*.py"))]
     return [str(path) for path in sorted(files, key=lambda path: path.name != first)]
 
@@ -76,15 +79,10 @@ def tests(session: nox.Session) -> None:
         return
     # One after the other: a process that has loaded torch takes 25 ms to start another, not 2.
     # Those that come first wait for servers a third of their time.
-    rooms = [
-        "tests/contract/test_training_guide.py",
-        "tests/faults",
-        "tests/contract",
-        "tests/unit",
-    ]
-    _pytest(session, "inside", *rooms, *_several(_PROCESSES + 1), env={**_SHARE, **_SMALL})
-    rooms = ["demo/tests/test_pipeline.py", "demo/tests"]
-    _pytest(session, "demo", *rooms, *_several(), env=_SHARE)
+    files = _files("tests/faults", "tests/contract", "tests/unit", first="test_training_guide.py")
+    _pytest(session, "inside", *files, *_several(_PROCESSES + 1), env={**_SHARE, **_SMALL})
+    files = _files("demo/tests", first="test_pipeline.py")
+    _pytest(session, "demo", *files, *_several(), env=_SHARE)
 
 
 def _install(session: nox.Session) -> None:

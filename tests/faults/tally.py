@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+FLIP = "a bit flipped on the way"
+CUT = "truncation with a clean close"
+"""Families that answers and requests have in common."""
+
 
 @dataclass
 class Family:

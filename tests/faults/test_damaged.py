@@ -1,4 +1,4 @@
-"""Bits that flip at the source, on the way and at the target, and streams that end too soon."""
+"""Bits that flip at the source, in answers and at the target, and answers that end too soon."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from tests.contract.dvc_projects import key_of, md5
 from tests.faults import harm
 from tests.faults.proxy import Rule
+from tests.faults.tally import CUT, FLIP
 
 if TYPE_CHECKING:
     from tests.faults.sites import Site
     from tests.faults.tally import Tally
 
-pytestmark = pytest.mark.needs("s3")
+pytestmark = [pytest.mark.needs("s3"), pytest.mark.light]
 
-OBJECTS = "/files/md5/"
 PLACES = [
     ("small", "ssd"), ("large", "s3"), ("list", "ssd"), ("legacy", "ssd"), ("list", "s3")
 ]  # fmt: skip
@@ -64,17 +64,10 @@ def test_at_the_source(site: Site, tally: Tally, kind: str, target: str, process
         site.require_survived("hdd", target, clone=(kind, target) == ("list", "s3"))
 
 
-FLIP = "a bit flipped on the way"
-CUT = "truncation with a clean close"
 ANSWERS = {
     "flip": (harm.flips_a_bit_of_the_answer, FLIP),
     "promised-more": (harm.ends_early, CUT),
     "as-if-all": (harm.shortens, CUT),
-}
-REQUESTS = {
-    "flip": (harm.flips_a_bit_of_the_request, FLIP),
-    "promised-more": (harm.ends_request_early, CUT),
-    "as-if-all": (harm.shortens_request, CUT),
 }
 
 
@@ -123,24 +116,6 @@ def test_one_answer_is_not_blamed_on_the_source(
         assert rule.hits == 1
         assert ending.complete, ending
         site.require_survived("cloud", "ssd")
-
-
-@pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("what", [f"{OBJECTS}.*$", "large", "partNumber=", r"[?&]uploadId="])
-def test_requests_to_the_target(site: Site, tally: Tally, name: str, what: str) -> None:
-    fault, family = REQUESTS[name]
-    method = "POST" if what.endswith("uploadId=") else "PUT"
-    is_many, in_parts = what.startswith(OBJECTS), what.endswith("=")
-    # So few that none is likely to be hit each time that it is sent again.
-    many = {"every": 8} if is_many else {"last": 1}
-    where = site.put_of_largest() if what == "large" else what
-    rule = site.proxy.add(Rule(fault, method, where, **many))
-    with tally.fault(family):
-        with site.watched("s3"):
-            ending = site.migrate("hdd", "s3", in_parts=in_parts)
-        assert rule.hits > 0
-        assert ending.complete, ending  # the server refuses it, and it is sent again
-        site.require_survived("hdd", "s3", clone=is_many and name == "flip")
 
 
 @pytest.mark.parametrize(

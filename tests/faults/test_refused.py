@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.faults.sites import Site
     from tests.faults.tally import Tally
 
-pytestmark = pytest.mark.needs("s3")
+pytestmark = [pytest.mark.needs("s3"), pytest.mark.light]
 
 OVERLOADED = {
     429: "TooManyRequests",
