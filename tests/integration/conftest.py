@@ -70,7 +70,8 @@ def ada() -> Iterator[int]:
         process.run(["useradd", *options, "--uid", str(USER_ID), "--user-group", USER_NAME])
     yield USER_ID
     if known.returncode != 0:
-        process.run(["userdel", USER_NAME])
+        # What has ended, but init has not waited for yet, counts as a process that uses it.
+        process.run(["userdel", "--force", USER_NAME])
 
 
 @pytest.fixture(scope="module")
