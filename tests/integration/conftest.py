@@ -12,9 +12,10 @@ import pytest
 
 from scripts import process
 from tests.filesystems import MIB, mounted
-from tests.integration.git_site import Site, site_for
+from tests.integration.git_site import Site, inside, site_for
+from tests.integration.proxy_site import Company, company
 from tests.needs import require
-from tests.workspace import Workspace
+from tests.workspace import Workspace, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +93,13 @@ def site(workspace: Workspace) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
+def pushed_site(site: Site) -> Site:
+    """The site whose repository has the branch already, so that it can be fetched."""
+    inside(site.exec, "git push -q origin main")
+    return site
+
+
+@pytest.fixture(scope="module")
 def adas_site(adas_workspace: Workspace) -> Iterator[Site]:
     with site_for(adas_workspace) as made:
         yield made
@@ -104,6 +112,20 @@ def each_site(request: pytest.FixtureRequest) -> Iterator[Site]:
     made: Site = request.getfixturevalue("site" if who == "root" else "adas_site")
     with made.person.going_through(door):
         yield made
+
+
+@pytest.fixture(scope="module")
+def firm() -> Iterator[Company]:
+    with company() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", name="inside")
+def _inside_the_firm(workspace: Workspace, firm: Company) -> Workspace:
+    """The workspace, brought up as only people of the firm can."""
+    done = workspace.inv("up", "--yes", env=firm.shell())
+    assert done.returncode == 0, said(done)
+    return workspace
 
 
 @pytest.fixture

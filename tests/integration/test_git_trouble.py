@@ -8,22 +8,13 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from scripts import process
-from tests.integration.git_site import Site, inside, site_for
+from tests.integration.git_site import Site, inside
 from tests.integration.git_trouble import require_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.workspace import Workspace
-
 pytestmark = pytest.mark.needs("docker", "ssh")
-
-
-@pytest.fixture(scope="module")
-def site(workspace: Workspace) -> Iterator[Site]:
-    with site_for(workspace) as made:
-        inside(made.exec, "git push -q origin main")
-        yield made
 
 
 @contextlib.contextmanager
@@ -67,20 +58,20 @@ Trouble = Callable[[Site], "contextlib.AbstractContextManager[None]"]
     ],
 )
 def test_each_trouble_is_said_once_within_ten_seconds(
-    site: Site, *, trouble: Trouble, row: str, seen: str, layer: str | None, told: str
+    pushed_site: Site, *, trouble: Trouble, row: str, seen: str, layer: str | None, told: str
 ) -> None:
-    with trouble(site):
-        require_told(site, row=row, seen=seen, layer=layer, told=told)
-    inside(site.exec, "git fetch -q")
+    with trouble(pushed_site):
+        require_told(pushed_site, row=row, seen=seen, layer=layer, told=told)
+    inside(pushed_site.exec, "git fetch -q")
 
 
-def test_somebody_whom_git_does_not_know_is_told_so(site: Site) -> None:
-    settings = site.person.home / ".gitconfig"
+def test_somebody_whom_git_does_not_know_is_told_so(pushed_site: Site) -> None:
+    settings = pushed_site.person.home / ".gitconfig"
     text = settings.read_text()
     settings.unlink()
     try:
-        site.person.up()
-        found = site.person.row("identity")
+        pushed_site.person.up()
+        found = pushed_site.person.row("identity")
         assert (found["verdict"], found["seen"]) == ("warning", "git does not know who you are")
         assert "user.email" in found["hint"]
     finally:

@@ -17,7 +17,6 @@ from tests.integration.proxy_site import (
     Authority,
     Company,
     TlsServer,
-    company,
     lock_of,
     private_wheel,
 )
@@ -31,30 +30,24 @@ pytestmark = pytest.mark.needs("docker", "proxy")
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Company]:
-    with company() as made:
-        yield made
+def wheels(firm: Company) -> Path:
+    return firm.wheels()
 
 
-@pytest.fixture(scope="module")
-def wheels(site: Company) -> Path:
-    return site.wheels()
-
-
-def shell(site: Company, **changes: str) -> dict[str, str]:
+def shell(firm: Company, **changes: str) -> dict[str, str]:
     """Return what a person of this company has in their shell."""
     return {
-        "HTTPS_PROXY": site.https_proxy,
-        "UV_DEFAULT_INDEX": site.index_url,
-        "CA_BUNDLE": str(site.authority.bundle),
+        "HTTPS_PROXY": firm.https_proxy,
+        "UV_DEFAULT_INDEX": firm.index_url,
+        "CA_BUNDLE": str(firm.authority.bundle),
         **changes,
     }
 
 
 @pytest.fixture(scope="module")
-def small(site: Company, wheels: Path) -> Iterator[Workspace]:
+def small(firm: Company, wheels: Path) -> Iterator[Workspace]:
     """A workspace whose image holds what the private index has, so that its build must ask it."""
-    workspace = Workspace(site.directory / "small")
+    workspace = Workspace(firm.directory / "small")
     (workspace.root / "environment.lock").write_text(lock_of(wheels))
     yield workspace
     workspace.remove(images=True)
@@ -74,12 +67,12 @@ def refused(workspace: Workspace, environment: dict[str, str], *what: str) -> st
     return said(done)
 
 
-def test_a_build_asks_a_private_index_through_the_proxy(small: Workspace, site: Company) -> None:
-    environment = shell(site)
+def test_a_build_asks_a_private_index_through_the_proxy(small: Workspace, firm: Company) -> None:
+    environment = shell(firm)
     done = small.inv("build", "--no-cache", env=environment)
     assert done.returncode == 0, said(done)
-    assert site.through_the_proxy()
-    fetched = [line for line in site.server.log().splitlines() if ".whl" in line]
+    assert firm.through_the_proxy()
+    fetched = [line for line in firm.server.log().splitlines() if ".whl" in line]
     assert fetched
     assert all(" bob " in line for line in fetched), "with the index's own account"
     image = small.image
@@ -88,7 +81,7 @@ def test_a_build_asks_a_private_index_through_the_proxy(small: Workspace, site: 
     assert process.run(["docker", "run", "--rm", *python]).stdout.strip() == "42"
     for command in (["history", "--no-trunc"], ["image", "inspect"]):
         assert "planted" not in process.run(["docker", *command, image]).stdout
-    apart = {**environment, "XDG_CACHE_HOME": str(site.directory / "cache")}
+    apart = {**environment, "XDG_CACHE_HOME": str(firm.directory / "cache")}
     leaks = small.inv("leaks", "--json", env=apart)
     report = json.loads(leaks.stdout)
     assert report["works"], report
@@ -100,28 +93,28 @@ def test_a_build_asks_a_private_index_through_the_proxy(small: Workspace, site: 
 
 @pytest.mark.parametrize(("door", "version"), [("./inv build", "0.8"), ("compose", "0.9")])
 def test_a_build_finds_all_of_it_in_the_env_file_alone(
-    small: Workspace, site: Company, door: str, version: str
+    small: Workspace, firm: Company, door: str, version: str
 ) -> None:
     """Through `./inv`, and through compose, which is what an editor calls."""
     assert not {"HTTPS_PROXY", "https_proxy", "UV_DEFAULT_INDEX"} & set(os.environ)
-    directory = site.directory / version
+    directory = firm.directory / version
     directory.mkdir()
     wheel = private_wheel(directory, version)
-    site.server.put_wheels(directory)
+    firm.server.put_wheels(directory)
     lock = small.root / "environment.lock"
     usual = lock.read_text()
     others = [line for line in usual.splitlines() if not line.startswith(PRIVATE_PACKAGE)]
     lock.write_text("\n".join([*others, lock_of(directory)]))
-    small.write_env(**shell(site))
+    small.write_env(**shell(firm))
     files = ["--file", "docker-compose.yml", "--file", ".slipway/compose.yml"]
     compose = ["docker", "compose", "--project-name", small.project, *files, "build", "dev"]
-    asked = site.through_the_proxy()
+    asked = firm.through_the_proxy()
     try:
         done = small.inv("build") if door == "./inv build" else small.run(compose)
         assert done.returncode == 0, said(done)
-        assert site.through_the_proxy() > asked
+        assert firm.through_the_proxy() > asked
         assert " bob [" in next(
-            line for line in site.server.log().splitlines() if wheel.name in line
+            line for line in firm.server.log().splitlines() if wheel.name in line
         )
         image = small.image
         for command in (["history", "--no-trunc"], ["image", "inspect"]):
@@ -132,55 +125,55 @@ def test_a_build_finds_all_of_it_in_the_env_file_alone(
         lock.write_text(usual)
 
 
-def test_an_index_of_pips_own_file_is_used(small: Workspace, site: Company, wheels: Path) -> None:
+def test_an_index_of_pips_own_file_is_used(small: Workspace, firm: Company, wheels: Path) -> None:
     """Compose cannot find it by itself: `plan --write` builds for an editor that would."""
-    conf = site.directory / "pip.conf"
-    conf.write_text(f"[global]\nindex-url = {site.server.url}/simple/\n")
-    netrc = site.directory / "netrc"
-    netrc.write_text(f"machine {site.server.address} login bob password {INDEX_PASSWORD}\n")
+    conf = firm.directory / "pip.conf"
+    conf.write_text(f"[global]\nindex-url = {firm.server.url}/simple/\n")
+    netrc = firm.directory / "netrc"
+    netrc.write_text(f"machine {firm.server.address} login bob password {INDEX_PASSWORD}\n")
     netrc.chmod(0o600)
-    environment = shell(site, PIP_CONFIG_FILE=str(conf), NETRC=str(netrc))
+    environment = shell(firm, PIP_CONFIG_FILE=str(conf), NETRC=str(netrc))
     del environment["UV_DEFAULT_INDEX"]
-    newer = private_wheel(site.directory, "1.1")
-    site.server.put_wheels(site.directory)
+    newer = private_wheel(firm.directory, "1.1")
+    firm.server.put_wheels(firm.directory)
     (wheels / newer.name).write_bytes(newer.read_bytes())
     private_wheel(wheels).unlink()
     (small.root / "environment.lock").write_text(lock_of(wheels))
     done = small.inv("plan", "--write", env=environment)
     assert done.returncode == 0, said(done)
     assert small.inv("plan", "--json", env=environment).stdout.count("build the image") == 0
-    assert newer.name in site.server.log()
+    assert newer.name in firm.server.log()
     assert "planted" not in (small.root / ".slipway" / "compose.yml").read_text()
 
 
-def test_a_proxy_that_refuses_ends_a_build_at_once(small: Workspace, site: Company) -> None:
+def test_a_proxy_that_refuses_ends_a_build_at_once(small: Workspace, firm: Company) -> None:
     for account, status in (("", "407"), ("ada:wrong-password@", "401")):  # as tinyproxy has it
-        environment = shell(site, HTTPS_PROXY=f"http://{account}{site.proxy.place}")
-        refused(small, environment, f"{site.proxy.place} refuses ({status}", "USER:PASSWORD@HOST")
+        environment = shell(firm, HTTPS_PROXY=f"http://{account}{firm.proxy.place}")
+        refused(small, environment, f"{firm.proxy.place} refuses ({status}", "USER:PASSWORD@HOST")
 
 
-def test_an_index_that_refuses_ends_a_build_at_once(small: Workspace, site: Company) -> None:
-    index = f"https://bob:wrong-password@{site.server.place}/simple/"
-    refused(small, shell(site, UV_DEFAULT_INDEX=index), "answers 401", "credentials")
+def test_an_index_that_refuses_ends_a_build_at_once(small: Workspace, firm: Company) -> None:
+    index = f"https://bob:wrong-password@{firm.server.place}/simple/"
+    refused(small, shell(firm, UV_DEFAULT_INDEX=index), "answers 401", "credentials")
 
 
-def test_a_private_authority_must_be_named(small: Workspace, site: Company) -> None:
-    refused(small, shell(site, CA_BUNDLE=str(SYSTEM_BUNDLE)), "certificate", "CA_BUNDLE")
+def test_a_private_authority_must_be_named(small: Workspace, firm: Company) -> None:
+    refused(small, shell(firm, CA_BUNDLE=str(SYSTEM_BUNDLE)), "certificate", "CA_BUNDLE")
 
 
-def test_certificates_that_have_expired_are_named(small: Workspace, site: Company) -> None:
-    directory = site.directory / "ended"
+def test_certificates_that_have_expired_are_named(small: Workspace, firm: Company) -> None:
+    directory = firm.directory / "ended"
     directory.mkdir()
     ended = Authority(directory / "authority.pem", ended=True)
-    done = small.inv("build", env=shell(site, CA_BUNDLE=str(ended.path)))
+    done = small.inv("build", env=shell(firm, CA_BUNDLE=str(ended.path)))
     assert done.returncode == 2
     assert "all of which have expired" in said(done)
     assert done.stderr.count("HINT ") == 1
-    certificate = site.authority.issue(site.server.address, directory, ended=True)
-    server = TlsServer(directory, site.server.address, certificate, f"bob:{INDEX_PASSWORD}")
+    certificate = firm.authority.issue(firm.server.address, directory, ended=True)
+    server = TlsServer(directory, firm.server.address, certificate, f"bob:{INDEX_PASSWORD}")
     with server.running():
         index = f"{server.url}/simple/"
-        refused(small, shell(site, UV_DEFAULT_INDEX=index), "certificate has expired")
+        refused(small, shell(firm, UV_DEFAULT_INDEX=index), "certificate has expired")
 
 
 @pytest.mark.parametrize(
@@ -192,10 +185,10 @@ def test_certificates_that_have_expired_are_named(small: Workspace, site: Compan
     ],
 )
 def test_out_of_reach_the_cache_does_or_the_build_says_what_is_missing(
-    small: Workspace, site: Company, changes: dict[str, str], what: str
+    small: Workspace, firm: Company, changes: dict[str, str], what: str
 ) -> None:
-    assert small.inv("build", env=shell(site)).returncode == 0
-    environment = shell(site, **changes)
+    assert small.inv("build", env=shell(firm)).returncode == 0
+    environment = shell(firm, **changes)
     done = small.inv("build", env=environment)
     assert done.returncode == 0, said(done)
     assert "what is cached has to do" in said(done)
@@ -206,8 +199,8 @@ def test_out_of_reach_the_cache_does_or_the_build_says_what_is_missing(
     lock.write_text(cached)
 
 
-def test_an_unreadable_bundle_is_named(small: Workspace, site: Company) -> None:
-    done = small.inv("build", env=shell(site, CA_BUNDLE=str(site.directory / "absent.pem")))
+def test_an_unreadable_bundle_is_named(small: Workspace, firm: Company) -> None:
+    done = small.inv("build", env=shell(firm, CA_BUNDLE=str(firm.directory / "absent.pem")))
     assert done.returncode == 2
     assert "absent.pem" in said(done)
     assert done.stderr.count("HINT ") == 1

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import process
-from tests.integration.proxy_site import Company, company
 from tests.workspace import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.integration.proxy_site import Company
     from tests.workspace import Workspace
 
 pytestmark = pytest.mark.needs("docker", "proxy")
@@ -21,28 +19,15 @@ pytestmark = pytest.mark.needs("docker", "proxy")
 LIMIT_S = 10
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Company]:
-    with company() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def inside(workspace: Workspace, site: Company) -> Workspace:
-    done = workspace.inv("up", "--yes", env=site.shell())
-    assert done.returncode == 0, said(done)
-    return workspace
-
-
-def test_relays_that_a_restart_ended_are_started_anew(inside: Workspace, site: Company) -> None:
-    page = f"{site.server.url}/hello"
+def test_relays_that_a_restart_ended_are_started_anew(inside: Workspace, firm: Company) -> None:
+    page = f"{firm.server.url}/hello"
     curl = ["curl", "--silent", "--show-error", "--fail", page]
     (listening,) = (inside.root / ".slipway" / "proxy").glob("*.sock")
     listening.unlink()
     done = inside.run(["docker", "exec", inside.container_id(), *curl])
     assert done.returncode != 0
     assert "502" in done.stderr
-    assert inside.inv("exec", "--", *curl, env=site.shell()).stdout == "hello\n"
+    assert inside.inv("exec", "--", *curl, env=firm.shell()).stdout == "hello\n"
     process.run(["docker", "restart", inside.container_id()])
     done = inside.run(
         ["docker", "exec", inside.container_id(), "sh", "-c", "sleep 2; " + " ".join(curl)]
@@ -60,10 +45,10 @@ def test_relays_that_a_restart_ended_are_started_anew(inside: Workspace, site: C
     ],
 )
 def test_a_proxy_that_is_gone_or_refuses_is_said(
-    inside: Workspace, site: Company, address: str, told: str
+    inside: Workspace, firm: Company, address: str, told: str
 ) -> None:
-    proxy = address.format(site.proxy.place)
-    wrong = site.shell(HTTPS_PROXY=proxy, HTTP_PROXY=proxy)
+    proxy = address.format(firm.proxy.place)
+    wrong = firm.shell(HTTPS_PROXY=proxy, HTTP_PROXY=proxy)
     for command in (["up", "--yes"], ["doctor"], ["net"]):
         started = time.monotonic()
         done = inside.inv(*command, env=wrong)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from tests.integration.git_site import Site, inside, site_for
+from tests.integration.git_site import Site, inside
 from tests.integration.git_trouble import LIMIT_S, require_told
 from tests.integration.ssh_server import agent, make_key
 from tests.workspace import said
@@ -18,16 +18,7 @@ from tests.workspace import said
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.workspace import Workspace
-
 pytestmark = pytest.mark.needs("docker", "ssh")
-
-
-@pytest.fixture(scope="module")
-def site(workspace: Workspace) -> Iterator[Site]:
-    with site_for(workspace) as made:
-        inside(made.exec, "git push -q origin main")
-        yield made
 
 
 @contextlib.contextmanager
@@ -79,15 +70,15 @@ Trouble = Callable[[Site], "contextlib.AbstractContextManager[None]"]
     ],
 )
 def test_each_trouble_is_said_once_within_ten_seconds(
-    site: Site, *, trouble: Trouble, row: str, seen: str, layer: str | None, told: str
+    pushed_site: Site, *, trouble: Trouble, row: str, seen: str, layer: str | None, told: str
 ) -> None:
-    with trouble(site):
+    with trouble(pushed_site):
         started = time.monotonic()
-        planned = said(site.person.inv("plan", "--json"))
+        planned = said(pushed_site.person.inv("plan", "--json"))
         assert time.monotonic() - started < LIMIT_S
         assert ("does not answer within 3 s" in planned) is (trouble is hanging_agent), planned
-        require_told(site, row=row, seen=seen, layer=layer, told=told)
-    inside(site.exec, "git fetch -q")
+        require_told(pushed_site, row=row, seen=seen, layer=layer, told=told)
+    inside(pushed_site.exec, "git fetch -q")
 
 
 def test_an_agent_without_a_key_is_told_with_what_helps(site: Site) -> None:
