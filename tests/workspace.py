@@ -14,6 +14,7 @@ from scripts import process
 from scripts.container.engines.docker import DockerEngine
 from scripts.container.overlay import written_image
 from scripts.container.plan import project_name
+from tests.forked import run_module
 
 if TYPE_CHECKING:
     from scripts.process import Completed
@@ -81,8 +82,11 @@ class Workspace:
         In this Python, which holds the host requirements; another user may not be let to it, and
         uses ./inv, which finds them one.
         """
-        own = [sys.executable, "-m", "invoke", "--search-root", str(self.root)]
-        return self.run([*(own if self.uid is None else ["./inv"]), *arguments], env=env)
+        if self.uid is not None:
+            return self.run(["./inv", *arguments], env=env)
+        Workspace.ups += "up" in arguments
+        words = ["--search-root", str(self.root), *arguments]
+        return run_module("invoke", words, cwd=self.root, env=env, check=False)
 
     def run(self, command: list[str], *, env: dict[str, str] | None = None) -> Completed:
         """Run a command here, as this workspace's user."""

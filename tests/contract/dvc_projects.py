@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from dvc.repo import Repo
 
 from scripts.process import run
+from tests.forked import run_module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,16 +50,6 @@ def bar_blob_io(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("pygit2.BlobIO", refuse)
 
 
-DVC = """
-import io, sys
-import pygit2
-from dvc.cli import main
-pygit2.BlobIO = lambda blob, **_: io.BytesIO(blob.data)
-sys.exit(main(sys.argv[1:]))
-"""
-"""Plain DVC, but for that reader: a test must not wait for ever for what is not tested."""
-
-
 @dataclass(frozen=True)
 class Project:
     """A project in ``root`` whose remote ``hdd`` is the directory beside it."""
@@ -74,7 +64,7 @@ class Project:
         return run(["git", *arguments], cwd=self.root, env=WHO).stdout.strip()
 
     def dvc(self, *arguments: str, check: bool = True) -> Completed:
-        return run([sys.executable, "-c", DVC, *arguments], cwd=self.root, env=WHO, check=check)
+        return run_module("dvc", arguments, cwd=self.root, env=WHO, check=check)
 
     def write(self, path: str, content: bytes | str) -> None:
         file = self.root / path

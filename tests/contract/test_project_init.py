@@ -11,12 +11,12 @@ from scripts import process
 from scripts.errors import CacheError, SettingsError, SlipwayError
 from scripts.project import InitResult, StepStatus, init_project
 from scripts.settings import DvcSettings, RemoteSettings, Settings
+from tests.forked import run_module
 
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither this machine's git and DVC configuration nor DVC's statistics take part."""
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    """Keep this machine's git and DVC configuration out."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def dvc(root: Path, *arguments: str) -> str:
-    return process.run(["dvc", *arguments], cwd=root).stdout
+    return run_module("dvc", arguments, cwd=root).stdout
 
 
 def init(root: Path, **wanted: object) -> InitResult:

@@ -8,8 +8,8 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.faults.migrating import ENDS_WITHIN_S, SERVER
 from tests.faults.sites import LOOKS_EVERY_S, Directory, Tree
+from tests.forked import ENDS_WITHIN_S, SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,12 +1,8 @@
-"""Migrations in processes of their own, as the command runs them: to be killed, starved, watched.
-
-A fork server has imported what a migration needs, so that each starts in a moment.
-"""
+"""Migrations in processes of their own, as the command runs them: to be killed, starved or seen."""
 
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
 import resource
 import signal
@@ -19,6 +15,7 @@ from scripts import migration
 from scripts.errors import SlipwayError
 from scripts.migration.tuning import Tuning
 from scripts.progress import SilentProgress
+from tests.forked import ENDS_WITHIN_S, SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
     from scripts.progress import Phase
 
 JOBS = 8
-ENDS_WITHIN_S = 240
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["tests.faults.migrating", "dvc.repo", "dvc.cli", "obstore.store"])
 
 
 @dataclass(frozen=True)
