@@ -23,8 +23,8 @@ def _own_dvc_state(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what DVC learns of a test's files out of the workspace's own state."""
     os.environ["DVC_SITE_CACHE_DIR"] = str(tmp_path_factory.mktemp("dvc"))
     # What it would start in the background (statistics, a look for updates) writes into .dvc/tmp at
-    # some later moment.
-    os.environ["DVC_DAEMON"] = "1"
+    # some later moment, and takes as long as the command itself; the first also in containers.
+    os.environ["DVC_DAEMON"] = os.environ["DVC_NO_ANALYTICS"] = "1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

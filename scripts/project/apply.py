@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from scripts.links.relinked import Relinked
     from scripts.project.model import InitPlan, ProjectFacts
 
+_OWN = {"DVC_NO_ANALYTICS": "1"}
+"""Its statistics are of what people do; and each takes another second of Python."""
 _NAMED = 5
 """Files left alone that are named; the rest is counted."""
 
@@ -36,7 +38,7 @@ def apply(plan: InitPlan, root: Path, facts: ProjectFacts) -> tuple[Step, ...]:
         if isinstance(part, Step):
             steps.append(part)
             continue
-        process.run(["dvc", *part.argv], cwd=root)
+        process.run(["dvc", *part.argv], cwd=root, env=_OWN)
         steps.append(Step(part.name, part.detail, StepStatus.DONE))
     if plan.relink:
         steps += _relink(plan.relink, root, facts)
@@ -57,7 +59,7 @@ def _relink(outputs: Sequence[str], root: Path, facts: ProjectFacts) -> Iterator
     except CacheError:
         before = ",".join(facts.cache_type)
         arguments = [CACHE_TYPE, before] if before else ["--unset", CACHE_TYPE]
-        process.run(["dvc", "config", "--local", *arguments], cwd=root)
+        process.run(["dvc", "config", "--local", *arguments], cwd=root, env=_OWN)
         raise
     yield Step("checkout relinked", ", ".join(outputs), StepStatus.DONE)
     edited = [item for item in relinked.left_alone if item.reason != NOT_THERE]

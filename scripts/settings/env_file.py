@@ -28,6 +28,7 @@ SECRET_KEYS = (
 """Handed to commands inside by value at run time; never written anywhere, never printed."""
 PASSED_KEYS = (
     "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "RAY_ADDRESS",
+    "DVC_NO_ANALYTICS",
 )  # fmt: skip
 """Handed to commands inside like the secrets, though they are none."""
 OWN_KEYS = (

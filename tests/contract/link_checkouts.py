@@ -21,7 +21,6 @@ FILES = {"data/a": 70_000, "data/b": 9_000, "data/deep/c": 5_000, "single": 20_0
 
 def isolate(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
     """Keep this machine's git and DVC, and what DVC remembers of other projects, out."""
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(directory / "site"))
     monkeypatch.setenv("HOME", str(directory / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(directory / "home" / ".config"))

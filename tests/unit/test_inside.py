@@ -26,7 +26,9 @@ def test_values_cross_by_name_so_that_no_command_line_shows_them() -> None:
 def test_secrets_of_the_settings_and_the_environment_are_passed(tmp_path: Path) -> None:
     settings = Settings(tmp_path, passed={"AWS_SECRET_ACCESS_KEY": "planted", "HF_TOKEN": "old"})
     environ = {"HF_TOKEN": "new", "HTTPS_PROXY": "http://a:planted@p.test", "UNKNOWN": "stays"}
+    environ["DVC_NO_ANALYTICS"] = "1"
     command, values = inside._prepared(settings, CONTAINER, ["env"], environ)
+    assert values["DVC_NO_ANALYTICS"] == "1", "what a person forbids outside is forbidden inside"
     assert values["AWS_SECRET_ACCESS_KEY"] == "planted"
     assert values["HF_TOKEN"] == "new"
     assert not {"UNKNOWN", "HTTPS_PROXY"} & set(values), "the container has its own proxies"
