@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scripts import process
+from scripts.crossing.relays import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +109,8 @@ def agent(
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as started:
         try:
             end = time.monotonic() + 10
-            while not socket_path.exists() and time.monotonic() < end:
+            while not answers(socket_path):  # that it is there says less: it listens a moment later
+                assert time.monotonic() < end, "ssh-agent does not answer"
                 time.sleep(0.02)
             for key in keys:
                 adding = [*user, "ssh-add", "-q", str(key)]

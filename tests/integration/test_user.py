@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts import process
+from scripts.crossing.routes import observe_routes, why_build_on_host
+from scripts.settings import read_settings
 from tests.workspace import REPOSITORY, Workspace, base_image, said
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ def test_a_uid_that_is_taken_or_huge_or_root_works(
         "WORKSPACE": "link",
     }
     flags = [word for key, value in args.items() for word in ("--build-arg", f"{key}={value}")]
+    if why_build_on_host(read_settings(REPOSITORY).network, observe_routes()):
+        flags += ["--network", "host"]  # as `up` builds, whose layers are taken
     process.run(["docker", "build", "--quiet", "--tag", image, *flags, str(REPOSITORY)])
     script = (
         "id -un; id -u; id -g; touch ~/file && echo home; cd /workspace && pwd -P; "
