@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable
 
@@ -22,9 +24,10 @@ from scripts.errors import SettingsError
 from scripts.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from scripts.container.inside import RunShown
     from scripts.progress import Progress
     from scripts.settings import Settings
 
@@ -74,11 +77,12 @@ def run_all(root: Path, progress: Progress, *, everything: bool = False) -> Suit
     container = find_running(root, engine)
     run = _StageRun(root, settings)
 
-    def enter(command: list[str]) -> int:
-        return run_inside(settings, container, command, inside)
+    def enter(command: Sequence[str], run: RunShown = process.run_shown) -> int:
+        return run_inside(settings, container, command, inside, run=run)
 
-    run.stage("checks inside", ["nox", "--session", "lint", "types", "layers"], enter)
-    run.stage("tests inside", ["nox", "--session", "tests"], enter, results=("inside", "demo"))
+    # Types alone would keep one core for a minute, and leave all others idle.
+    with run.beside("checks inside", ["nox", "--session", "lint", "types", "layers"], enter):
+        run.stage("tests inside", ["nox", "--session", "tests"], enter, results=("inside", "demo"))
     run.outside("tests on the host", "integration", outside)
     return run.suite()
 
@@ -95,7 +99,7 @@ class _StageRun:
         self,
         name: str,
         command: list[str],
-        run: Callable[[list[str]], int],
+        run: Callable[[Sequence[str]], int],
         results: Sequence[str] = (),
     ) -> None:
         """Run a command as a stage; ``results`` are the names of the files that its tests leave."""
@@ -108,6 +112,29 @@ class _StageRun:
         cases = tuple(case for file in files for case in read_cases(file))
         self._stages.append(Stage(name, command, elapsed_s, returncode, cases))
 
+    @contextmanager
+    def beside(
+        self, name: str, command: list[str], run: Callable[[Sequence[str], RunShown], int]
+    ) -> Iterator[None]:
+        """Run a command as a stage beside those of the block; what it prints comes after theirs."""
+        printed: list[str] = []
+
+        def aside(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+            done = process.run(argv, env=env, check=False)
+            printed.extend((done.stdout, done.stderr))
+            return done.returncode
+
+        def timed() -> tuple[float, int]:
+            started_s = time.monotonic()
+            returncode = run(command, aside)
+            return time.monotonic() - started_s, returncode
+
+        with ThreadPoolExecutor(1) as thread:
+            ended = thread.submit(timed)
+            yield
+        self._stages.append(Stage(name, command, *ended.result()))
+        sys.stdout.write("".join(printed))
+
     def outside(
         self, name: str, session: str, env: Mapping[str, str] = MappingProxyType({})
     ) -> None:
@@ -115,7 +142,7 @@ class _StageRun:
         command = [sys.executable, "-m", "nox", "--session", session]
         values = {**self._settings.network.indexes.for_commands(), **env}
 
-        def enter(command: list[str]) -> int:
+        def enter(command: Sequence[str]) -> int:
             return process.run_shown(command, cwd=self._root, env=values)
 
         self.stage(name, command, enter, results=(session,))
