@@ -6,8 +6,12 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEVCONTAINER = Path(__file__).resolve().parent / "tests" / "integration" / "devcontainer"
 BROWSER = DEVCONTAINER.with_name("browser")
@@ -26,6 +30,8 @@ _SHARE = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // _PROCESSES, 1))}
 _SMALL = {"MALLOC_ARENA_MAX": "2"}
 """Else glibc keeps what threads once needed, and a large process is slow to start another."""
 
+_TRAINS = "tests/contract/test_training_guide.py"
+"""It forks from what has loaded torch, as the tests of demo/ do, which the others must not."""
 
 _RESULTS = Path(".slipway", "test-results")
 """Where each run of pytest leaves what came of it; `./inv test` reads it."""
@@ -43,13 +49,15 @@ def _several(processes: int = _PROCESSES) -> list[str]:
     return ["--numprocesses", str(processes), *options]
 
 
-def _files(*rooms: str, first: str) -> list[str]:
-    """Return the files of tests in some rooms, the one that takes longest before all others.
+def _files(*rooms: str, first: Sequence[str]) -> list[str]:
+    """Return the files of tests in some rooms, those named before all others, as they take longest.
 
     Of a room and a file in it pytest (8.4) takes the file alone, so that all are named.
     """
     files = [path for room in rooms for path in sorted(Path(room).glob("test_*.py"))]
-    return [str(path) for path in sorted(files, key=lambda path: path.name != first)]
+    order = [f"test_{name}.py" for name in first]
+    files.sort(key=lambda path: order.index(path.name) if path.name in order else len(order))
+    return [str(path) for path in files]
 
 
 @nox.session(venv_backend=_IN_IMAGE)
@@ -79,9 +87,10 @@ def tests(session: nox.Session) -> None:
         return
     # One after the other: a process that has loaded torch takes 25 ms to start another, not 2.
     # Those that come first wait for servers a third of their time.
-    files = _files("tests/faults", "tests/contract", "tests/unit", first="test_training_guide.py")
+    files = _files("tests/faults", "tests/contract", "tests/unit", first=["damaged"])
+    files.remove(_TRAINS)
     _pytest(session, "inside", *files, *_several(_PROCESSES + 1), env={**_SHARE, **_SMALL})
-    files = _files("demo/tests", first="test_pipeline.py")
+    files = [_TRAINS, *_files("demo/tests", first=["pipeline"])]
     _pytest(session, "demo", *files, *_several(), env=_SHARE)
 
 
@@ -110,7 +119,7 @@ def quick(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv|venv")
 def integration(session: nox.Session) -> None:
-    """Run the host's tests against the real engine, a file for each core at a time."""
+    """Run the host's tests against the real engine, several files at a time."""
     _install(session)
     env = {}
     if shutil.which("npm"):  # the reference dev-container CLI, what drives a browser, Azurite
@@ -121,4 +130,7 @@ def integration(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs, env=env)
     else:
-        _pytest(session, "integration", "tests/integration", *_several(), env=env)
+        # At the end they would keep one core alone. All of them wait for the engine now and then.
+        longest = ["ray_cluster", "links_matrix", "leaks", "links_filesystems", "cache", "tools"]
+        files = _files("tests/integration", first=[*longest, "wrapper", "demo", "doors"])
+        _pytest(session, "integration", *files, *_several(_PROCESSES + 1), env=env)

@@ -66,6 +66,7 @@ def test_a_lost_trial_goes_on_and_ctrl_c_ends_all(desk: Desk) -> None:
     assert logs[1].read_text().count("epoch 1/") == 1  # it went on, it did not begin anew
 
 
+@pytest.mark.rare  # trials at once are shown above, pruning in test_search.py
 def test_a_search_prunes_with_two_trials_at_once(desk: Desk) -> None:
     ended = desk.run(
         "train", "hparams_search=cats_dogs", *LOCAL, *TINY[:-1], *desk.places(), "logger=none",

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
     monkeypatch.chdir(tmp_path)
@@ -58,6 +57,7 @@ def keys(store: DemoStore, prefix: str) -> set[str]:
 
 
 @pytest.mark.needs("s3")
+@pytest.mark.rare  # integration/test_demo.py has the same of `./inv demo`
 def test_every_version_comes_back_bit_by_bit(store: DemoStore, tmp_path: Path) -> None:
     # What an earlier demo left behind must neither help nor disturb this one.
     prepare_bucket(store)

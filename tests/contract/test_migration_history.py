@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from scripts.migration.inventory import read_inventory
 from scripts.migration.outputs import FileVersion, Reader
 from scripts.progress import SilentProgress
 from tests.contract.dvc_projects import Project, bar_blob_io, make_project, md5
+from tests.rare import usual_of
 
 pytestmark = pytest.mark.usefixtures("dvc_environment")
 
@@ -105,8 +107,13 @@ def clone(project: Project, kind: str, tmp_path: Path) -> Project:
 KINDS = ["repository", "worktree", "submodule", "partial, no files", "partial, no directories"]
 
 
-@pytest.mark.parametrize("place", ["", "inside/it"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    usual_of(
+        [*((kind, "inside/it") for kind in KINDS[:-1]), (KINDS[0], ""), (KINDS[-1], "")],
+        itertools.product(KINDS, ["", "inside/it"]),
+    ),
+)
 def test_each_commit_has_the_outputs_that_dvc_reads_there(
     tmp_path: Path, place: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.faults import harm
 from tests.faults.proxy import Rule
 from tests.faults.tally import CUT, FLIP
+from tests.rare import usual_of
 
 if TYPE_CHECKING:
     from tests.faults.sites import Site
@@ -17,15 +19,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("s3")
 
 OBJECTS = "/files/md5/"
+MANY, PART, COMPLETES = f"{OBJECTS}.*$", "partNumber=", r"[?&]uploadId="
 REQUESTS = {
     "flip": (harm.flips_a_bit_of_the_request, FLIP),
     "promised-more": (harm.ends_request_early, CUT),
     "as-if-all": (harm.shortens_request, CUT),
 }
+USUAL = [
+    (MANY, "flip"), ("large", "flip"), ("large", "promised-more"), (PART, "flip"),
+    (PART, "as-if-all"), (COMPLETES, "promised-more"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("what", [f"{OBJECTS}.*$", "large", "partNumber=", r"[?&]uploadId="])
+@pytest.mark.parametrize(
+    ("what", "name"), usual_of(USUAL, itertools.product([MANY, "large", PART, COMPLETES], REQUESTS))
+)
 def test_requests_to_the_target(site: Site, tally: Tally, name: str, what: str) -> None:
     fault, family = REQUESTS[name]
     method = "POST" if what.endswith("uploadId=") else "PUT"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults import harm
 from tests.faults.proxy import Rule
+from tests.rare import usual_of
 
 if TYPE_CHECKING:
     from tests.faults.sites import Site
@@ -21,12 +23,13 @@ WORDS = {
     "Ceph": (403, "QuotaExceeded"),
     "Swift": (400, "EntityTooLarge"),
 }
+WAYS = [("hdd", "s3"), ("cloud", "s3")]
+USUAL = [(WAYS[0], "MinIO"), (WAYS[0], "Swift"), (WAYS[1], "Ceph")]
 WRITES = "/files/md5/|/[0-9a-f]{2}/"
 """Every object, whole or a part of it; the question before is not among them."""
 
 
-@pytest.mark.parametrize("server", WORDS)
-@pytest.mark.parametrize("way", [("hdd", "s3"), ("cloud", "s3")])
+@pytest.mark.parametrize(("way", "server"), usual_of(USUAL, itertools.product(WAYS, WORDS)))
 def test_it_fills_up_half_way(site: Site, tally: Tally, server: str, way: tuple[str, str]) -> None:
     rule = site.proxy.add(Rule(harm.answers(*WORDS[server]), "PUT", WRITES, first=10))
     with tally.fault(FAMILY):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.migrating import Running
+from tests.rare import rarely
 
 if TYPE_CHECKING:
     from tests.faults.sites import Site
@@ -27,7 +28,7 @@ WAYS = [
 """Source, target, and whether processes copy."""
 KILLS = [
     *range(len(WAYS)),  # each way once
-    *(pytest.param(seed, marks=pytest.mark.rare) for seed in range(len(WAYS), 30)),
+    *map(rarely, range(len(WAYS), 30)),
 ]
 EARLIER = 0.6
 """What the moment is multiplied with if the migration had ended before it."""

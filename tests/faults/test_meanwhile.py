@@ -13,6 +13,7 @@ from scripts.migration.model import StoredObject
 from scripts.migration.stores.disk import DiskStore
 from tests.contract.dvc_projects import key_of, md5
 from tests.faults.migrating import Running
+from tests.rare import rarely
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.needs("s3"), pytest.mark.light]
     ("way", "processes"),
     [(("hdd", "s3"), False), (("hdd", "ssd"), False), (("hdd", "ssd"), True)],
 )
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.rare)])
+@pytest.mark.parametrize("seed", [1, rarely(2)])
 def test_two_migrations_at_once(
     site: Site, tally: Tally, way: tuple[str, str], processes: bool, seed: int
 ) -> None:

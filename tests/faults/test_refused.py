@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults import harm
 from tests.faults.proxy import Rule
+from tests.rare import rarely, usual_of
 
 if TYPE_CHECKING:
     from tests.faults.proxy import Fault
@@ -24,18 +26,21 @@ OVERLOADED = {
 }
 OBJECT = "/files/md5/.*[0-9a-f]{30}$"
 PATIENCE_S = 2
+RESETS = [harm.resets_before, harm.resets_after, harm.resets_midway]
+COMPLETES = r"[?&]uploadId="
+PLACES = ["", "large", COMPLETES]
+USUAL = [
+    (harm.resets_after, ""), (harm.resets_midway, ""), (harm.resets_before, "large"),
+    (harm.resets_after, COMPLETES),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("status", "retry_after"),
-    [
-        (429, ""), (500, "1"), (502, ""), (503, "1"),
-        *(
-            pytest.param(*other, marks=pytest.mark.rare)
-            for other in [(429, "1"), (500, ""), (502, "1"), (503, "")]
-        ),
-    ],
-)  # fmt: skip
+    usual_of(
+        [(429, ""), (500, "1"), (502, ""), (503, "1")], itertools.product(OVERLOADED, ["", "1"])
+    ),
+)
 def test_overload_that_passes(site: Site, tally: Tally, status: int, retry_after: str) -> None:
     headers = (("Retry-After", retry_after),) if retry_after else ()
     rule = site.proxy.add(Rule(harm.answers(status, OVERLOADED[status], headers), every=6))
@@ -63,8 +68,7 @@ def test_overload_that_stays(site: Site, tally: Tally, method: str) -> None:
         site.require_survived("hdd", "s3")
 
 
-@pytest.mark.parametrize("where", ["", "large", r"[?&]uploadId="])
-@pytest.mark.parametrize("fault", [harm.resets_before, harm.resets_after, harm.resets_midway])
+@pytest.mark.parametrize(("fault", "where"), usual_of(USUAL, itertools.product(RESETS, PLACES)))
 def test_resets(site: Site, tally: Tally, fault: Fault, where: str) -> None:
     rule = site.proxy.add(Rule(fault, "", where, every=10))
     in_parts = where.endswith("=")
@@ -84,11 +88,11 @@ def test_resets(site: Site, tally: Tally, fault: Fault, where: str) -> None:
     ("way", "method", "where"),
     [
         (("hdd", "s3"), "GET", "list-type=2"),
-        (("cloud", "ssd"), "GET", "/cloud/files/md5/"),
-        (("hdd", "s3"), "PUT", OBJECT),
+        rarely(("cloud", "ssd"), "GET", "/cloud/files/md5/"),
+        rarely(("hdd", "s3"), "PUT", OBJECT),
         (("cloud", "s3"), "PUT", OBJECT),  # the server copies it by itself
         (("hdd", "s3"), "PUT", "large"),
-        (("hdd", "s3"), "PUT", "partNumber="),
+        rarely(("hdd", "s3"), "PUT", "partNumber="),
         (("hdd", "s3"), "POST", r"\?uploadId="),
     ],
 )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.rare import usual_of
+
 if TYPE_CHECKING:
     from tests.faults.sites import Site
     from tests.faults.tally import Tally
@@ -15,16 +17,12 @@ pytestmark = [pytest.mark.needs("s3"), pytest.mark.light]
 
 WAYS = [("s3", False), ("ssd", False), ("ssd", True)]
 LIMITS = [20, 28, 40]
-USUAL = list(zip(WAYS, LIMITS))
+USUAL = [(*way, limit) for way, limit in zip(WAYS, LIMITS)]
 
 
 @pytest.mark.parametrize(
     ("target", "processes", "open_files"),
-    [
-        pytest.param(*way, limit, marks=() if (way, limit) in USUAL else pytest.mark.rare)
-        for way in WAYS
-        for limit in LIMITS
-    ],
+    usual_of(USUAL, [(*way, limit) for way in WAYS for limit in LIMITS]),
 )
 def test_no_more_files_can_be_opened(
     site: Site, tally: Tally, target: str, processes: bool, open_files: int

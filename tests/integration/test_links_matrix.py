@@ -14,6 +14,7 @@ from scripts import process
 from scripts.links.extents import share_extents
 from scripts.links.model import LINK_TYPES
 from tests.filesystems import KINDS, MIB, mounted
+from tests.rare import rarely
 from tests.workspace import Workspace, said
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ pytestmark = [pytest.mark.needs("docker"), pytest.mark.needs("links")]
 
 PLACES = ("in tree", "shared, same file system", "shared, another file system")
 FILES = {"a.bin": 70_000, "b.bin": 5_000, "deep/c.bin": 300_000}
-ENVIRONMENT = {"DVC_NO_ANALYTICS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ class Project(Workspace):
         self.up()
 
     def dvc_inside(self, *arguments: str) -> Completed:
-        done = self.inv("exec", "--", "dvc", *arguments, env=ENVIRONMENT)
+        done = self.inv("exec", "--", "dvc", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
     def dvc_outside(self, *arguments: str) -> Completed:
-        done = self.run([sys.executable, "-m", "dvc", *arguments], env=ENVIRONMENT)
+        done = self.run([sys.executable, "-m", "dvc", *arguments])
         assert done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -108,7 +108,7 @@ class Project(Workspace):
 
 
 CASES = [
-    pytest.param((kind, place), marks=[] if kinds == places else pytest.mark.rare)
+    (kind, place) if kinds == places else rarely((kind, place))
     for kinds, kind in enumerate(KINDS)
     for places, place in enumerate(PLACES)
 ]

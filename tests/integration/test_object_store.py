@@ -65,6 +65,7 @@ def test_a_large_object_goes_up_in_parts_and_comes_back_whole(bucket: S3Store) -
     assert bytes(obstore.get(bucket, "large").bytes()) == body
 
 
+@pytest.mark.rare  # the store is what its image holds; half a minute
 def test_a_listing_goes_on_after_its_first_thousand(bucket: S3Store) -> None:
     names = {f"many/{number:04d}" for number in range(1100)}
     for name in names:

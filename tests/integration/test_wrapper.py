@@ -11,6 +11,7 @@ import pytest
 
 from scripts import process
 from tests.needs import miss
+from tests.rare import rarely
 from tests.workspace import REPOSITORY, said
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def test_the_first_call_makes_the_environment_and_the_second_uses_it(clone: Path
     assert second.stdout == first.stdout
 
 
-@pytest.mark.parametrize("version", PYTHONS)
+@pytest.mark.parametrize("version", [PYTHONS[0], *map(rarely, PYTHONS[1:-1]), PYTHONS[-1]])
 def test_it_works_with_every_python(clone: Path, tools: Path, version: str) -> None:
     found = interpreter(version)
     if found is None:
