@@ -28,10 +28,11 @@ SERVER.set_forkserver_preload([
     "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud", "dvc.lock", "dvc.repo.artifacts",
     "dvc.repo.brancher", "dvc.repo.datasets", "dvc.repo.index", "dvc.repo.metrics",
     "dvc.repo.open_repo", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage",
-    "dvc.repo.worktree", "dvc.rwlock", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local",
-    "dvc_data.index.checkout", "dvc_data.index.fetch", "dvc_data.index.push", "dvc_render",
-    "dvc_s3", "configobj", "dulwich.worktree", "networkx", "obstore.store", "platformdirs",
-    "rich.status", "ruamel.yaml", "s3fs", "scmrepo.git",
+    "dvc.repo.worktree", "dvc.rwlock", "dvc.utils.strictyaml", "dvc_data.index.checkout",
+    "dvc_data.index.fetch", "dvc_data.index.push", "dvc_render", "dvc_s3", "configobj",
+    "dulwich.worktree", "networkx", "obstore.store", "platformdirs", "rich.status",
+    "ruamel.yaml", "s3fs", "scmrepo.git",
+    # Not dvc_data.hashfile.db.local, which asks for the umask as it is loaded.
 ])  # fmt: skip
 _OURS = {"scripts", "tasks", "tests"}
 
