@@ -131,6 +131,6 @@ def integration(session: nox.Session) -> None:
         session.run("pytest", *session.posargs, env=env)
     else:
         # At the end they would keep one core alone. All of them wait for the engine now and then.
-        longest = ["ray_cluster", "links_matrix", "leaks", "links_filesystems", "cache", "tools"]
-        files = _files("tests/integration", first=[*longest, "wrapper", "demo", "doors"])
+        longest = ["links_matrix", "cache", "links_filesystems", "tools", "leaks", "wrapper"]
+        files = _files("tests/integration", first=[*longest, "doors", "demo", "proxy_inside"])
         _pytest(session, "integration", *files, *_several(_PROCESSES + 1), env=env)

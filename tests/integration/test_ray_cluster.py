@@ -19,7 +19,7 @@ pytestmark = pytest.mark.needs("docker")
 
 TINY = (
     "data.draw=96", "data.batch_size=16", "model.width=4", "logger=none", "~callbacks.pictures",
-    "optimizer.lr=0.001,0.002", "trainer.max_epochs=30",
+    "optimizer.lr=0.001,0.002", "trainer.max_epochs=60",
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def test_no_cluster_is_said_at_once(workspace: Workspace) -> None:
     assert "did not run" in said(workspace.inv("ray", "--stop"))
 
 
-def test_two_nodes_start_train_survive_a_loss_and_leave_nothing(workspace: Workspace) -> None:
+def test_two_nodes_start(workspace: Workspace) -> None:
     started = workspace.inv("ray", "--yes")
     assert started.returncode == 0, said(started)
     assert "ray-head" in started.stdout
@@ -75,6 +75,9 @@ def test_two_nodes_start_train_survive_a_loss_and_leave_nothing(workspace: Works
         assert node["Image"] == workspace.inspect()["Image"]
     assert workspace.json("status")["up_to_date"], "the cluster is none of the container's business"
 
+
+@pytest.mark.rare  # minutes: three new containers load torch; demo/tests has it on one node
+def test_they_train_and_survive_a_loss(workspace: Workspace) -> None:
     sweep = workspace.root / "demo" / "runs" / "sweep"
     words = ("-m", "hydra/launcher=ray_cluster", *TINY, f"hydra.sweep.dir={sweep}")
     runs = [sweep / "0", sweep / "1"]
@@ -94,8 +97,10 @@ def test_two_nodes_start_train_survive_a_loss_and_leave_nothing(workspace: Works
     moved = record(hosts[worker["Config"]["Hostname"]])
     assert moved["process"]["host"] == "ray-head"
     assert [each["status"] for each in moved["earlier"]] == ["killed"]
-    assert epochs(hosts[worker["Config"]["Hostname"]]) <= 32, "it went on, it did not begin anew"
+    assert epochs(hosts[worker["Config"]["Hostname"]]) <= 62, "it went on, it did not begin anew"
 
+
+def test_they_leave_nothing(workspace: Workspace) -> None:
     assert workspace.inv("down").returncode == 0
     assert containers(workspace) == []
     networks = ["docker", "network", "ls", "--quiet", "--filter", f"name={workspace.project}"]
