@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 EXIT_INTERRUPTED = 130
 """What a shell reports for SIGINT: 128 + 2."""
 
+_SIGBUS = (-7, 128 + 7)
+"""Linux ends so what maps a file that a full disk has no blocks for, as SQLite does for DVC."""
 _STDERR_LINES_SHOWN = 12
 _LINE_SHOWN = 200
 """Characters of each line: a build repeats whole scripts on one."""
@@ -89,6 +91,8 @@ class CommandFailed(ToolError):
         lines = [line.rstrip()[:_LINE_SHOWN] for line in stderr.splitlines() if line.strip()]
         tail = "".join(f"\n  {line}" for line in lines[-_STDERR_LINES_SHOWN:])
         shown = " ".join(self.argv[:6]) + (" ..." if len(self.argv) > 6 else "")
+        if returncode in _SIGBUS:
+            hint = hint or "That is SIGBUS: is a disk full that it keeps files on? `df` shows."
         super().__init__(f"`{shown}` ended with exit code {returncode}.{tail}", hint=hint)
 
 

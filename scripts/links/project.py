@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import CacheError
 from scripts.links.probe import storage_error
+from scripts.links.room import require_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ def open_project(root: Path, *, lock: bool = False) -> Iterator[Any]:
 
     cache = str(root / ".dvc" / "cache")
     try:
+        require_room()
         with Repo(str(root)) as repo:
             cache = str(repo.cache.local_cache_dir)
             if not lock:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import SettingsError, ToolError
+from scripts.links.room import require_room
 from scripts.process import run
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def open_project(root: Path, *, visiting: bool = False) -> Iterator[Any]:
             does not let DVC read it: no more open files, a full disk, a mode.
     """
     with _let_by_the_machine(root):
+        if not visiting:
+            require_room()
         repo = _open(root, visiting=visiting)
         try:
             yield repo

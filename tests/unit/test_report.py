@@ -56,3 +56,9 @@ def test_a_failed_command_shows_its_last_lines_only() -> None:
     assert "`git status` ended with exit code 128." in error.message
     assert "line 99" in error.message
     assert "line 50" not in error.message
+
+
+@pytest.mark.parametrize("code", [-7, 135])
+def test_a_command_that_sigbus_ended_has_a_hint(code: int) -> None:
+    assert "is a disk full" in CommandFailed(["dvc", "add"], code).hint
+    assert CommandFailed(["dvc", "add"], code, hint="its own").hint == "its own"
