@@ -90,7 +90,7 @@ def tests(session: nox.Session) -> None:
     files = _files("tests/faults", "tests/contract", "tests/unit", first=["damaged"])
     files.remove(_TRAINS)
     _pytest(session, "inside", *files, *_several(_PROCESSES + 1), env={**_SHARE, **_SMALL})
-    files = [_TRAINS, *_files("demo/tests", first=["pipeline"])]
+    files = [_TRAINS, *_files("demo/tests", first=["pipeline", "ray", "configuration", "search"])]
     _pytest(session, "demo", *files, *_several(), env=_SHARE)
 
 
