@@ -25,9 +25,9 @@ def require_room() -> None:
     from dvc.dirs import site_cache_dir  # noqa: PLC0415  with the rest of DVC
 
     directory = Path(site_cache_dir())
-    while not directory.exists():
-        directory = directory.parent
     try:
+        while not directory.exists():
+            directory = directory.parent
         with tempfile.TemporaryFile(dir=directory) as scratch:
             os.posix_fallocate(scratch.fileno(), 0, ROOM_BYTES)
     except OSError as error:
