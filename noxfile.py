@@ -131,6 +131,14 @@ def integration(session: nox.Session) -> None:
         session.run("pytest", *session.posargs, env=env)
     else:
         # At the end they would keep one core alone. All of them wait for the engine now and then.
-        longest = ["links_matrix", "cache", "links_filesystems", "tools", "leaks", "wrapper"]
-        files = _files("tests/integration", first=[*longest, "doors", "demo", "proxy_inside"])
+        longest = [
+            "ray_cluster",
+            "links_matrix",
+            "cache",
+            "links_filesystems",
+            "tools",
+            "leaks",
+            "wrapper",
+        ]
+        files = _files("tests/integration", first=[*longest, "doors", "demo"])
         _pytest(session, "integration", *files, *_several(_PROCESSES + 1), env=env)

@@ -19,7 +19,6 @@ from scripts.process import Completed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ENDS_WITHIN_S = 600  # what trains, in a guide, is among them
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([
     "tests.faults.migrating", "tests.models_once", "scripts.migration.buckets",
@@ -34,6 +33,7 @@ SERVER.set_forkserver_preload([
     "ruamel.yaml", "s3fs", "scmrepo.git",
     # Not dvc_data.hashfile.db.local, which asks for the umask as it is loaded.
 ])  # fmt: skip
+_ENDS_WITHIN_S = 600  # `./inv` builds images
 _OURS = {"scripts", "tasks", "tests"}
 
 
@@ -48,7 +48,7 @@ def run_module(
     """Run `python -m NAME` to its end as :func:`scripts.process.run` would; it reads nothing.
 
     Raises:
-        TimeoutError: It took longer than :data:`ENDS_WITHIN_S`, and was killed.
+        TimeoutError: It took longer than :data:`_ENDS_WITHIN_S`, and was killed.
         CommandFailed: It failed and ``check`` is set.
     """
     argv = (name, *arguments)
@@ -58,7 +58,7 @@ def run_module(
             target=_become, args=(argv, cwd, {**os.environ, **(env or {})}, *printed)
         )
         process.start()
-        process.join(ENDS_WITHIN_S)
+        process.join(_ENDS_WITHIN_S)
         code = process.exitcode
         if code is None:
             process.kill()

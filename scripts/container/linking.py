@@ -185,7 +185,7 @@ def write_cache_type(settings: Settings, types: tuple[str, ...], engine: Engine)
         return
     arguments = [CACHE_TYPE, ",".join(types)] if types else ["--unset", CACHE_TYPE]
     container = find_running(settings.root, engine)
-    command = ["dvc", "config", "--local", *arguments]
+    command = ["env", "DVC_NO_ANALYTICS=1", "dvc", "config", "--local", *arguments]
     done = engine.execute(container.container_id, command)
     if done.returncode != 0:
         raise CommandFailed(command, done.returncode, done.stderr)

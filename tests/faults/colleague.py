@@ -8,8 +8,9 @@ import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tests.faults.migrating import ENDS_WITHIN_S
 from tests.faults.sites import LOOKS_EVERY_S, Directory, Tree
-from tests.forked import ENDS_WITHIN_S, SERVER
+from tests.forked import SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

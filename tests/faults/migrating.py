@@ -15,7 +15,7 @@ from scripts import migration
 from scripts.errors import SlipwayError
 from scripts.migration.tuning import Tuning
 from scripts.progress import SilentProgress
-from tests.forked import ENDS_WITHIN_S, SERVER
+from tests.forked import SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scripts.progress import Phase
 
 JOBS = 8
+ENDS_WITHIN_S = 240
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,6 @@ def test_two_nodes_start(workspace: Workspace) -> None:
     assert workspace.json("status")["up_to_date"], "the cluster is none of the container's business"
 
 
-@pytest.mark.rare  # minutes: three new containers load torch; demo/tests has it on one node
 def test_they_train_and_survive_a_loss(workspace: Workspace) -> None:
     sweep = workspace.root / "demo" / "runs" / "sweep"
     words = ("-m", "hydra/launcher=ray_cluster", *TINY, f"hydra.sweep.dir={sweep}")
